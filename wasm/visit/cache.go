@@ -1,0 +1,101 @@
+package visit
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"sync/atomic"
+)
+
+// ways is how many user agents share a set of the cache, whose hashes are then
+// one cache line and whose pointers are another.
+const ways = 8
+
+// cache remembers user agents. Its size is fixed: a new one replaces another
+// of its set. Readers never wait, and nothing but a full comparison makes two
+// user agents the same. The hash is keyed, so nobody can choose a set.
+type cache struct {
+	seed maphash.Seed
+	sets []cacheSet // a power of two
+}
+
+type cacheSet struct {
+	hashes  [ways]atomic.Uint64 // hints: a record is what its agent says it is
+	records [ways]atomic.Pointer[record]
+}
+
+// record is a remembered user agent.
+type record struct {
+	agent   string
+	used    atomic.Bool // looked up since it was last spared
+	queued  atomic.Bool // handed to the worker
+	matched atomic.Pointer[matched]
+	parsed  atomic.Pointer[parsed]
+}
+
+// matched is what one catalog says of a user agent.
+type matched struct {
+	generation uint64
+	platforms  Platforms
+}
+
+// newCache returns a cache of at least entries records.
+func newCache(entries int) *cache {
+	sets := max((entries+ways-1)/ways, 1)
+	return &cache{
+		seed: maphash.MakeSeed(),
+		sets: make([]cacheSet, 1<<bits.Len(uint(sets-1))),
+	}
+}
+
+func (c *cache) hash(agent []byte) uint64 { return maphash.Bytes(c.seed, agent) }
+
+func (c *cache) set(hash uint64) *cacheSet { return &c.sets[hash&uint64(len(c.sets)-1)] }
+
+// get returns the record of agent, nil if there is none.
+func (c *cache) get(hash uint64, agent []byte) *record {
+	set := c.set(hash)
+	for way := range ways {
+		if set.hashes[way].Load() != hash {
+			continue
+		}
+		if r := set.records[way].Load(); r != nil && r.agent == string(agent) {
+			if !r.used.Load() {
+				r.used.Store(true)
+			}
+			return r
+		}
+	}
+	return nil
+}
+
+// put remembers r, in the place of a record that nobody looked up again, so
+// that a stream of user agents each seen once replaces itself and not those
+// that visit often. Where all were looked up it reports false and leaves r
+// out; but from then on they have to be looked up again to stay.
+func (c *cache) put(hash uint64, r *record) bool {
+	set := c.set(hash)
+	first := int(hash >> 61)
+	victim := -1
+	for i := range ways {
+		way := (first + i) % ways
+		old := set.records[way].Load()
+		if old == nil {
+			victim = way
+			break
+		}
+		if victim < 0 && !old.used.Load() {
+			victim = way
+		}
+	}
+	if victim < 0 {
+		for way := range ways {
+			if old := set.records[way].Load(); old != nil {
+				old.used.Store(false)
+			}
+		}
+		return false
+	}
+	set.hashes[victim].Store(hash)
+	set.records[victim].Store(r)
+	return true
+}

@@ -1,0 +1,231 @@
+package visit
+
+import (
+	"math/bits"
+
+	"suodi/wasm/abi"
+)
+
+// MaxScan is how many bytes of a user agent are looked at. Real ones stay
+// under 1 KiB; the bound keeps what a hostile one costs within a few
+// microseconds.
+const MaxScan = 2 << 10
+
+// Platforms is what a user agent says of platforms.
+type Platforms struct {
+	Set      abi.Set
+	Platform uint8      // the most specific one
+	OS       uint8      // never 0
+	Device   abi.Device // unknown for a form that a cluster added
+	Bot      bool
+}
+
+// group is a group of entries of which the first that matches counts.
+type group uint8
+
+const (
+	groupApp group = iota
+	groupOS
+	groupForm
+	groupCrawler
+	groupFlag // no group: every flag that matches counts
+	groups    = groupFlag
+)
+
+// none is the rank of an entry that does not exist.
+const none = 0xffff
+
+// clause is an alternative with its tokens numbered.
+type clause struct {
+	rank   uint16 // of its entry in the group: the lowest wins
+	group  group
+	number uint8
+	all    []uint16 // tokens wanted besides the one the clause is filed under
+	none   []uint16
+}
+
+// matcher is a catalog made ready for matching.
+type matcher struct {
+	automaton *automaton
+	words     int             // of a tokenSet that are in use
+	clauses   [][]clause      // by token: those that need it
+	numbers   [groups][]uint8 // by rank
+
+	browser, bot, otherOS, desktop uint8
+	mobile, tablet                 uint8
+}
+
+// newMatcher makes the matcher for the entries of c, which are in order.
+func newMatcher(c *Catalog) (*matcher, error) {
+	b := builder{numbered: map[token]uint16{}}
+	m := &matcher{}
+	for i := range c.entries {
+		if c.entries[i].ID != WebView {
+			m.addEntry(&b, &c.entries[i])
+		}
+	}
+	// After every app: it stands in for one.
+	webView := &c.entries[c.byID[WebView]]
+	m.addClauses(&b, webView, groupApp, uint16(len(m.numbers[groupApp])))
+	m.numbers[groupApp] = append(m.numbers[groupApp], webView.Number)
+
+	a, err := newAutomaton(b.tokens)
+	if err != nil {
+		return nil, err
+	}
+	m.automaton = a
+	m.words = (len(b.tokens) + 63) / 64
+	m.clauses = b.clauses
+	number := func(id string) uint8 { return c.entries[c.byID[id]].Number }
+	m.browser, m.bot, m.otherOS = number(Browser), number(Bot), number(OtherOS)
+	m.mobile, m.tablet, m.desktop = number(Mobile), number(Tablet), number(Desktop)
+	return m, nil
+}
+
+// addEntry files an entry under its group.
+func (m *matcher) addEntry(b *builder, e *Entry) {
+	if e.Retired {
+		return
+	}
+	g, ok := map[Kind]group{App: groupApp, OS: groupOS, Form: groupForm, Crawler: groupCrawler}[e.Kind]
+	if !ok {
+		m.addClauses(b, e, groupFlag, 0)
+		return
+	}
+	m.addClauses(b, e, g, uint16(len(m.numbers[g])))
+	m.numbers[g] = append(m.numbers[g], e.Number)
+}
+
+// addClauses files each alternative of an entry under the token that is
+// likely the rarest: its prefix, else its longest.
+func (m *matcher) addClauses(b *builder, e *Entry, g group, rank uint16) {
+	for _, alternative := range e.Match {
+		c := clause{rank: rank, group: g, number: e.Number}
+		var filed uint16
+		longest := -1
+		for i, text := range alternative.All {
+			if longest < 0 || len(text) > len(alternative.All[longest]) {
+				longest = i
+			}
+		}
+		if alternative.Prefix != "" {
+			filed, longest = b.token(token{alternative.Prefix, true}), -1
+		} else {
+			filed = b.token(token{alternative.All[longest], false})
+		}
+		for i, text := range alternative.All {
+			if i != longest {
+				c.all = append(c.all, b.token(token{text, false}))
+			}
+		}
+		for _, text := range alternative.None {
+			c.none = append(c.none, b.token(token{text, false}))
+		}
+		b.clauses[filed] = append(b.clauses[filed], c)
+	}
+}
+
+// builder numbers tokens.
+type builder struct {
+	numbered map[token]uint16
+	tokens   []token
+	clauses  [][]clause
+}
+
+func (b *builder) token(t token) uint16 {
+	n, ok := b.numbered[t]
+	if !ok {
+		n = uint16(len(b.tokens))
+		b.numbered[t] = n
+		b.tokens, b.clauses = append(b.tokens, t), append(b.clauses, nil)
+	}
+	return n
+}
+
+// Match tells which platforms a user agent stands for, as the package comment
+// says. It does not allocate and keeps nothing of its argument.
+func (c *Catalog) Match(userAgent []byte) Platforms {
+	var (
+		m     = c.matcher
+		found tokenSet
+		p     Platforms
+	)
+	m.automaton.find(userAgent[:min(len(userAgent), MaxScan)], &found)
+	best := m.choose(&found, &p.Set)
+
+	p.Platform = m.browser
+	if rank := best[groupApp]; rank != none {
+		p.Platform = m.numbers[groupApp][rank]
+	}
+	p.Set.Add(p.Platform)
+	p.OS = m.otherOS
+	if rank := best[groupOS]; rank != none {
+		p.OS = m.numbers[groupOS][rank]
+	}
+	p.Set.Add(p.OS)
+	form := m.desktop
+	if rank := best[groupForm]; rank != none {
+		form = m.numbers[groupForm][rank]
+	}
+	p.Set.Add(form)
+	p.Device = m.device(form)
+	if rank := best[groupCrawler]; rank != none {
+		p.Platform, p.Bot = m.numbers[groupCrawler][rank], true
+		p.Set.Add(p.Platform)
+		p.Set.Add(m.bot)
+	}
+	return p
+}
+
+// choose returns the lowest rank of each group that the found tokens allow,
+// and adds the flags they allow to flags.
+func (m *matcher) choose(found *tokenSet, flags *abi.Set) (best [groups]uint16) {
+	for g := range best {
+		best[g] = none
+	}
+	for w, word := range found[:m.words] {
+		for ; word != 0; word &= word - 1 {
+			clauses := m.clauses[w<<6|bits.TrailingZeros64(word)]
+			for i := range clauses {
+				c := &clauses[i]
+				if c.group == groupFlag {
+					if c.holds(found) {
+						flags.Add(c.number)
+					}
+				} else if c.rank < best[c.group] && c.holds(found) {
+					best[c.group] = c.rank
+				}
+			}
+		}
+	}
+	return best
+}
+
+// holds reports whether the tokens found satisfy the clause, given that the
+// one it is filed under was found.
+func (c *clause) holds(found *tokenSet) bool {
+	for _, t := range c.all {
+		if !found.has(t) {
+			return false
+		}
+	}
+	for _, t := range c.none {
+		if found.has(t) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *matcher) device(form uint8) abi.Device {
+	switch form {
+	case m.mobile:
+		return abi.DeviceMobile
+	case m.tablet:
+		return abi.DeviceTablet
+	case m.desktop:
+		return abi.DeviceDesktop
+	default:
+		return abi.DeviceUnknown
+	}
+}

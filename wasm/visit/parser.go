@@ -1,0 +1,75 @@
+package visit
+
+import (
+	"strconv"
+	"sync"
+
+	"github.com/ua-parser/uap-go/uaparser"
+	"gopkg.in/yaml.v3"
+)
+
+// Versions are the names and major versions that uap-core's rules find in a
+// user agent. Browser and OS are "Other" where no rule knows them, and empty
+// where the user agent was too long to be tried; a major version is 0 where it
+// is unknown or no number.
+type Versions struct {
+	Browser      string
+	BrowserMajor uint16
+	OS           string
+	OSMajor      uint16
+}
+
+// parsed is Versions with what a visit wants as bytes; nobody writes to it.
+type parsed struct {
+	Versions
+	browser []byte
+}
+
+// parser applies uap-core's rules for browsers and operating systems. Loading
+// them takes some 30 ms, so that waits until somebody needs them.
+type parser struct {
+	once  sync.Once
+	rules *uaparser.Parser
+}
+
+func (p *parser) load() {
+	p.once.Do(func() {
+		var definitions uaparser.RegexDefinitions
+		if err := yaml.Unmarshal(uaparser.DefinitionYaml, &definitions); err != nil {
+			panic(err) // part of the library
+		}
+		definitions.Device = nil // most of the rules, and of no use here
+		rules, err := uaparser.New(
+			uaparser.WithRegexDefinitions(definitions),
+			uaparser.WithCacheSize(1), // its own cache cannot be switched off
+		)
+		if err != nil {
+			panic(err) // no option that can fail
+		}
+		p.rules = rules
+	})
+}
+
+// parse takes about 1 to 3 ms for a real user agent. It calls the library's
+// two parts itself: its Parse would start a goroutine for each.
+func (p *parser) parse(agent string) *parsed {
+	p.load()
+	browser, os := p.rules.ParseUserAgent(agent), p.rules.ParseOs(agent)
+	return &parsed{
+		Versions: Versions{
+			Browser:      browser.Family,
+			BrowserMajor: major(browser.Major),
+			OS:           os.Family,
+			OSMajor:      major(os.Major),
+		},
+		browser: []byte(browser.Family),
+	}
+}
+
+func major(version string) uint16 {
+	n, err := strconv.ParseUint(version, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return uint16(n)
+}
