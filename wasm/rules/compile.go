@@ -1,0 +1,220 @@
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"cel.dev/cel-go/cel"
+
+	"suodi/wasm/abi"
+)
+
+// Platforms is what the compiler must know of the platform catalog.
+type Platforms interface {
+	// Number returns the number of the platform with this id, 1 to 255. A
+	// compiled module holds numbers only, so they must never change.
+	Number(id string) (number uint8, ok bool)
+
+	// IsCrawler reports whether the id says that the visitor is a robot: "bot"
+	// and every crawler's own id.
+	IsCrawler(id string) bool
+
+	// IDs returns the ids of all platforms.
+	IDs() []string
+}
+
+// Module is a compiled rule set.
+type Module struct {
+	Wasm     []byte
+	Manifest abi.Manifest // also the module's custom section
+}
+
+// maxBody is how large the code of all rules may become. 256 ordinary rules take
+// an eighth of it; all of it takes an edge about a second to compile.
+const maxBody = 128 << 10
+
+// Compile type-checks the conditions of rs and makes a filter of it. Platform
+// ids become the numbers that platforms gives them. The ids in the tests of rs
+// are checked too. Errors are of type *Error, several joined, one or more for
+// each rule that has any.
+func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
+	env, err := newEnvironment()
+	if err != nil {
+		return nil, fmt.Errorf("compile: %w", err)
+	}
+	g := newGenerator(platforms)
+	manifest := abi.Manifest{Name: rs.Name, ABI: abi.Version, Class: abi.Pure, Fail: rs.Fail}
+	var errs []error
+	for i := range rs.Rules {
+		rule := &rs.Rules[i]
+		verdict := abi.NewVerdict(rule.Then, 0)
+		if rule.Reason != (abi.Text{}) {
+			if manifest.Codes == nil {
+				manifest.Codes = map[string]abi.Text{}
+			}
+			code := len(manifest.Codes) + 1
+			manifest.Codes[strconv.Itoa(code)] = rule.Reason
+			verdict = abi.NewVerdict(rule.Then, uint32(code))
+		}
+		c := &condition{source: rs.source, node: rule.when, text: []rune(rule.When)}
+		if err := g.rule(env, c, rule, verdict, dishonesty(rs.Rules, i)); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for i := range rs.Tests {
+		if _, err := rs.Tests[i].visit(rs.source, platforms, nil); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return nil, limited(errs)
+	}
+	if len(g.filter.body) > maxBody {
+		return nil, rs.source.errorAt(place{1, 1}, "the rules compile to %d bytes of code; at most %d", len(g.filter.body), maxBody)
+	}
+	manifest.Needs = g.needs.Names()
+	if g.module.custom, err = json.Marshal(manifest); err != nil {
+		return nil, fmt.Errorf("compile: %w", err)
+	}
+	g.filter.body.i64(int64(abi.NewVerdict(abi.Pass, 0)))
+	return &Module{Wasm: g.module.encode(), Manifest: manifest}, nil
+}
+
+// limited joins errors, maxErrors at most.
+func limited(errs []error) error {
+	var kept []error
+	for _, e := range Errors(errors.Join(errs...)) {
+		if len(kept) < maxErrors {
+			kept = append(kept, e)
+		}
+	}
+	return errors.Join(kept...)
+}
+
+// dishonesty says why rule i may not test for bots, or "" if it may. A rule
+// that guides or routes may not; nor may an allow rule before one of those,
+// which would make that rule one for people only.
+func dishonesty(rules []Rule, i int) string {
+	switch rules[i].Then {
+	case abi.Guide, abi.Route:
+		return fmt.Sprintf("a rule that says %s may not test for bots or crawlers: they get what people get", rules[i].Then)
+	case abi.Allow:
+		for _, later := range rules[i+1:] {
+			if later.Then == abi.Guide || later.Then == abi.Route {
+				return fmt.Sprintf("an allow rule before one that says %s may not test for bots or crawlers: they get what people get", later.Then)
+			}
+		}
+	}
+	return ""
+}
+
+// generator makes a module of rules, one after the other.
+type generator struct {
+	platforms Platforms
+	module    module
+	filter    *function         // the exported one, with all rules
+	zero      uint32            // its local that holds 0, the base of every load whose place is known
+	needs     abi.Facts         // the facts that the rules so far use
+	literals  map[string]uint32 // references to the literals in the data segment
+	helpers   map[helper]uint32 // functions emitted so far
+
+	// Of the rule at hand.
+	*condition
+	dishonest string // why it may not test for bots; "" = it may
+	temps     map[valueType]*temporaries
+}
+
+// temporaries are the filter's locals of one type that any rule may use.
+type temporaries struct {
+	locals []uint32
+	used   int // by the rule at hand
+}
+
+func newGenerator(platforms Platforms) *generator {
+	g := &generator{
+		platforms: platforms,
+		literals:  map[string]uint32{},
+		helpers:   map[helper]uint32{},
+		temps:     map[valueType]*temporaries{i32: {}, i64: {}},
+	}
+	constant := func(export string, n int32) *function {
+		f := &function{signature: signature{result: i32}, export: export}
+		f.body.i32(n)
+		return f
+	}
+	g.filter = &function{signature: signature{params: []valueType{i32}, result: i64}, export: abi.ExportFilter}
+	g.zero = g.filter.local(i32)
+	g.module.functions = []*function{
+		constant(abi.ExportVersion, abi.Version),
+		constant(abi.ExportVisit, visitAddress),
+		g.filter,
+	}
+	return g
+}
+
+// rule appends one rule to the filter: its condition and, if that holds, its
+// verdict.
+func (g *generator) rule(env *cel.Env, c *condition, rule *Rule, verdict abi.Verdict, dishonest string) error {
+	g.condition, g.dishonest = c, dishonest
+	for _, t := range g.temps {
+		t.used = 0
+	}
+	tree, err := c.check(env)
+	if err != nil {
+		return err
+	}
+	when, err := g.truth(tree.Expr())
+	if err != nil {
+		return err
+	}
+	if rule.Then == abi.Route {
+		url, err := g.literal(rule.To)
+		if err != nil {
+			return c.errorAt(0, "%v", err)
+		}
+		verdict = abi.NewRoute(visitAddress+url&0xffff, url>>16)
+	}
+	body := &g.filter.body
+	body.add(when)
+	body.open(opIf, none)
+	body.i64(int64(verdict))
+	body.op(opReturn, opEnd)
+	return nil
+}
+
+// temp returns a local of type t that this rule does not use yet.
+func (g *generator) temp(t valueType) uint32 {
+	pool := g.temps[t]
+	if pool.used == len(pool.locals) {
+		pool.locals = append(pool.locals, g.filter.local(t))
+	}
+	pool.used++
+	return pool.locals[pool.used-1]
+}
+
+// read returns the code that loads from offset of the visit.
+func (g *generator) read(load opcode, offset uint32) code {
+	var c code
+	c.index(opLocalGet, g.zero)
+	c.load(load, visitAddress+offset)
+	return c
+}
+
+// literal returns the reference to a literal in the data segment.
+func (g *generator) literal(s string) (uint32, error) {
+	if s == "" {
+		return 0, nil
+	}
+	if ref, ok := g.literals[s]; ok {
+		return ref, nil
+	}
+	if len(g.module.data)+len(s) > maxData {
+		return 0, fmt.Errorf("the rules hold more than %d bytes of strings", maxData)
+	}
+	ref := uint32(dataAddress-visitAddress+len(g.module.data)) | uint32(len(s))<<16
+	g.module.data = append(g.module.data, s...)
+	g.literals[s] = ref
+	return ref, nil
+}

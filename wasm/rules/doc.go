@@ -1,0 +1,65 @@
+// Package rules turns rule sets, YAML with CEL conditions, into filters: pure
+// WebAssembly modules that speak version 1 of package abi. It belongs to the
+// control plane. An edge never imports it, nor cel-go, and it must know
+// nothing of links, HTTP or how filters are run in production.
+//
+// # Source
+//
+//	name: office-hours          # abi.ValidName
+//	fail: open                  # open (default) or closed
+//	rules:                      # the first whose condition holds decides
+//	  - name: night             # optional
+//	    when: visit.hour < 8 && visit.platforms.intersects(["wechat", "qq"])
+//	    then: deny              # allow, deny, guide or route
+//	    reason: {zh: 夜间关闭, en: Closed at night}   # or one text for both
+//	  - when: visit.country == "CN"
+//	    then: route
+//	    to: https://cn.example.com/
+//	tests:
+//	  - name: WeChat at night
+//	    visit: {user_agent: "… MicroMessenger/8.0.49 …", hour: 3}
+//	    link: {allow: [], guard: []}
+//	    expect: deny            # pass, allow, deny, guide or route
+//	    reason: Closed at night # or code: 1
+//
+// Unknown and repeated fields are errors. When no rule matches the verdict is
+// pass. Rules that have a reason are numbered from 1 in their order; that
+// number is the verdict's code and its key in the manifest's codes.
+//
+// # Conditions
+//
+// Conditions are type-checked by cel-go and mean what CEL says they mean.
+//
+//	visit.platforms, link.allow, link.guard      sets of platforms
+//	    a.intersects(b), a.intersects(["wechat", …]), "wechat" in a, size(a), ==, !=
+//	visit.platform, visit.os                     one platform: ==, !=, in [ids]
+//	visit.device                                 "mobile", "tablet", "desktop", "unknown": same
+//	visit.bot                                    bool
+//	visit.hour, weekday, date, time, os_major, browser_major
+//	                                             int: == != < <= > >=, in [ints]
+//	visit.country, region, browser, language, host, slug, path, query,
+//	visit.referrer, user_agent, requested_with   string: == !=, in [strings],
+//	    startsWith, endsWith, contains, size (in code points)
+//	&& || ! ?: ( ) and literals of bool, int and string
+//
+// A fact that the visit does not hold reads as false, zero, "unknown" (device),
+// the empty string or the empty set. Whatever else CEL knows is refused, with
+// its place.
+//
+// Rules that guide or route may not test for bots or crawlers, so that a
+// crawler sees what a person on its platform sees; nor may an allow rule that
+// stands before one of those.
+//
+// # Code
+//
+// Each kind of expression becomes a value: a type and the code that leaves it
+// on the stack. A bool is an i32, an int an i64. A string is one i32 as in the
+// visit's head, offset in the low and length in the high 16 bits; literals
+// stand behind the visit's buffer, so that one offset reaches both:
+//
+//	visitAddress  the visit, abi.BufferSize bytes
+//	dataAddress   literals and route URLs, each once
+//
+// The module writes nothing and has no imports, tables or globals. The same
+// source and catalog give the same bytes.
+package rules

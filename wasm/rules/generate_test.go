@@ -1,0 +1,198 @@
+package rules_test
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"suodi/wasm/abi"
+)
+
+// choices makes random conditions and visits of bytes, so that a fuzzer can
+// steer it. At the end of the bytes every choice is the first.
+type choices struct{ data []byte }
+
+func (c *choices) n(n int) int {
+	if len(c.data) == 0 {
+		return 0
+	}
+	b := int(c.data[0])
+	c.data = c.data[1:]
+	return b % n
+}
+
+func pick[T any](c *choices, items ...T) T { return items[c.n(len(items))] }
+
+func (c *choices) uint64() (v uint64) {
+	for range 8 {
+		v = v<<8 | uint64(c.n(256))
+	}
+	return v
+}
+
+// fragments are what strings of conditions and visits are made of: enough
+// alike to be equal, begin and contain each other often.
+var fragments = []string{
+	"", "a", "b", "ab", "aab", "aaaaaaab", "abcdefgh", "abcdefghi", "/docs/", "s.example.com", "CN", "缩地", "é", "𠮷",
+	"MicroMessenger/8.0.49", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X)", "=", "\x00", "aaaaaaaaaaaaaaaaaaaaaaab",
+}
+
+var wireFragments = append([]string{
+	"\xff", "\x80", "\xe7\xbc", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xf0\x9f\x98", "\xf4\x8f\xbf\xbf", "\xef\xbf\xbd",
+}, fragments...)
+
+// bytes makes a string as clients may send it.
+func (c *choices) bytes() []byte {
+	var b []byte
+	for range c.n(4) {
+		b = append(b, pick(c, wireFragments...)...)
+	}
+	return b
+}
+
+// quoted makes a string literal.
+func (c *choices) quoted() string {
+	s := ""
+	for range c.n(3) {
+		s += pick(c, fragments...)
+	}
+	return strconv.Quote(s)
+}
+
+func (c *choices) visit() *abi.Visit {
+	ids := shipped.IDs()
+	one := func() uint8 {
+		n, _ := shipped.Number(pick(c, ids...))
+		return n
+	}
+	set := func() (s abi.Set) {
+		for range c.n(5) {
+			s.Add(one())
+		}
+		return s
+	}
+	v := &abi.Visit{
+		Facts:    abi.AllFacts,
+		Platform: one(), OS: one(), Device: abi.Device(c.n(4)), Bot: c.n(2) == 1,
+		OSMajor: uint16(pick(c, 0, 1, 7, 17, 65535)), BrowserMajor: uint16(pick(c, 0, 1, 7, 120, 65535)),
+		Weekday: uint8(1 + c.n(7)), Hour: uint8(c.n(24)), Date: uint32(pick(c, 20261001, 7, 99991231)),
+		Country: pick(c, [2]byte{'C', 'N'}, [2]byte{'U', 'S'}, [2]byte{'Z', 'Z'}),
+		Time:    pick(c, 0, 1, 7, -1, math.MinInt64, math.MaxInt64, int64(c.uint64())),
+		Hash:    c.uint64(), Platforms: set(), Allow: set(), Guard: set(),
+		Browser: c.bytes(), Region: c.bytes(), Language: c.bytes(), Host: c.bytes(), Slug: c.bytes(), Path: c.bytes(),
+		Query: c.bytes(), Referrer: c.bytes(), UserAgent: c.bytes(), RequestedWith: c.bytes(),
+	}
+	if c.n(3) == 1 {
+		v.Facts = abi.Facts(c.uint64()) & abi.AllFacts
+	}
+	return v
+}
+
+var (
+	intFacts  = []string{"visit.hour", "visit.weekday", "visit.date", "visit.time", "visit.os_major", "visit.browser_major"}
+	textFacts = []string{
+		"visit.region", "visit.browser", "visit.language", "visit.host", "visit.slug", "visit.path",
+		"visit.query", "visit.referrer", "visit.user_agent", "visit.requested_with",
+	}
+	sets = []string{"visit.platforms", "link.allow", "link.guard"}
+)
+
+// list makes a list of up to three of what item makes.
+func (c *choices) list(item func() string) string {
+	var items []string
+	for range c.n(4) {
+		items = append(items, item())
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
+func (c *choices) id() string { return strconv.Quote(pick(c, shipped.IDs()...)) }
+
+// condition makes a bool expression at most depth deep.
+func (c *choices) condition(depth int) string {
+	kinds := 12
+	if depth > 0 {
+		kinds = 18
+	}
+	switch kind := c.n(kinds); kind {
+	case 0:
+		return "visit.bot"
+	case 1:
+		return pick(c, "true", "false")
+	case 2:
+		return fmt.Sprintf("%s %s %s", c.integer(depth-1), pick(c, "==", "!=", "<", "<=", ">", ">="), c.integer(depth-1))
+	case 3:
+		return fmt.Sprintf("%s in %s", c.integer(depth-1), c.list(c.intLiteral))
+	case 4:
+		return fmt.Sprintf("%s %s %s", c.text(depth-1), pick(c, "==", "!="), c.text(depth-1))
+	case 5:
+		return fmt.Sprintf("%s.%s(%s)", c.text(depth-1), pick(c, "startsWith", "endsWith", "contains"), c.text(depth-1))
+	case 6:
+		return fmt.Sprintf("%s in %s", c.text(depth-1), c.list(c.quoted))
+	case 7:
+		return fmt.Sprintf("%s.intersects(%s)", pick(c, sets...), pick(c, pick(c, sets...), c.list(c.id)))
+	case 8:
+		return fmt.Sprintf("%s %s %s", pick(c, sets...), pick(c, "==", "!="), pick(c, sets...))
+	case 9:
+		return fmt.Sprintf("%s in %s", c.id(), pick(c, sets...))
+	case 10:
+		fact := pick(c, "visit.platform", "visit.os")
+		return pick(c, fmt.Sprintf("%s %s %s", fact, pick(c, "==", "!="), c.id()), fmt.Sprintf("%s in %s", fact, c.list(c.id)),
+			fmt.Sprintf("%s == %s", c.id(), fact))
+	case 11:
+		words := []string{`"mobile"`, `"tablet"`, `"desktop"`, `"unknown"`}
+		fact := "visit.device"
+		if c.n(2) == 1 {
+			fact, words = "visit.country", []string{`"CN"`, `"US"`, `"ZZ"`}
+		}
+		word := func() string { return pick(c, words...) }
+		return pick(c, fmt.Sprintf("%s %s %s", fact, pick(c, "==", "!="), word()), fmt.Sprintf("%s in %s", fact, c.list(word)))
+	case 12:
+		return fmt.Sprintf("!(%s)", c.condition(depth-1))
+	case 13, 14:
+		return fmt.Sprintf("(%s && %s)", c.condition(depth-1), c.condition(depth-1))
+	case 15, 16:
+		return fmt.Sprintf("(%s || %s)", c.condition(depth-1), c.condition(depth-1))
+	}
+	return pick(c, fmt.Sprintf("(%s ? %s : %s)", c.condition(depth-1), c.condition(depth-1), c.condition(depth-1)),
+		fmt.Sprintf("(%s) == (%s)", c.condition(depth-1), c.condition(depth-1)))
+}
+
+func (c *choices) intLiteral() string {
+	return strconv.FormatInt(pick(c, 0, 1, 2, 7, -1, 20261001, math.MaxInt64, math.MinInt64, int64(c.n(64)), int64(c.uint64())), 10)
+}
+
+func (c *choices) integer(depth int) string {
+	kinds := 5
+	if depth > 0 {
+		kinds = 6
+	}
+	switch c.n(kinds) {
+	case 0, 1:
+		return pick(c, intFacts...)
+	case 2:
+		return c.intLiteral()
+	case 3:
+		return fmt.Sprintf("size(%s)", pick(c, sets...))
+	case 4:
+		return fmt.Sprintf("size(%s)", c.text(depth-1))
+	}
+	return fmt.Sprintf("(%s ? %s : %s)", c.condition(depth-1), c.integer(depth-1), c.integer(depth-1))
+}
+
+// text makes a string expression. A country stands in brackets here: compared
+// as itself it takes only countries.
+func (c *choices) text(depth int) string {
+	kinds := 3
+	if depth > 0 {
+		kinds = 4
+	}
+	switch c.n(kinds) {
+	case 0, 1:
+		return pick(c, textFacts...)
+	case 2:
+		return c.quoted()
+	}
+	return fmt.Sprintf("(%s ? %s : %s)", c.condition(depth-1), c.text(depth-1), pick(c, c.text(depth-1), "visit.country"))
+}

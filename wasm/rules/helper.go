@@ -1,0 +1,348 @@
+package rules
+
+// helper is a function that the module has when a rule needs it. Strings are
+// references as the package comment describes them; their bytes are at
+// visitAddress plus the low 16 bits.
+type helper uint8
+
+const (
+	helperSame     helper = iota // (a, b) i32: does a begin with b? a is at least as long
+	helperEqual                  // (a, b) i32: a == b
+	helperPrefix                 // (a, b) i32: a.startsWith(b)
+	helperSuffix                 // (a, b) i32: a.endsWith(b)
+	helperContains               // (a, b) i32: a.contains(b)
+	helperRunes                  // (a) i64: size(a)
+)
+
+// Parameters of every helper.
+const (
+	paramA = 0
+	paramB = 1
+)
+
+// helper returns the index of h's function, which it adds if it is new.
+func (g *generator) helper(h helper) uint32 {
+	if i, ok := g.helpers[h]; ok {
+		return i
+	}
+	f := &function{signature: signature{params: []valueType{i32, i32}, result: i32}}
+	if h == helperRunes {
+		f.signature = signature{params: []valueType{i32}, result: i64}
+	}
+	i := uint32(len(g.module.functions))
+	g.module.functions = append(g.module.functions, f)
+	g.helpers[h] = i
+	switch h {
+	case helperSame:
+		same(f)
+	case helperEqual:
+		afterLengths(f, opI32Eq, g.helper(helperSame), false)
+	case helperPrefix:
+		afterLengths(f, opI32GeU, g.helper(helperSame), false)
+	case helperSuffix:
+		afterLengths(f, opI32GeU, g.helper(helperSame), true)
+	case helperContains:
+		contains(f, g.helper(helperSame))
+	case helperRunes:
+		runes(f)
+	}
+	return i
+}
+
+// get and the functions below append what helpers are made of.
+func (c *code) get(locals ...uint32) {
+	for _, l := range locals {
+		c.index(opLocalGet, l)
+	}
+}
+
+// length pushes the length of the string in a local.
+func (c *code) length(local uint32) {
+	c.get(local)
+	c.i32(16)
+	c.op(opI32ShrU)
+}
+
+// offset pushes where the string in a local begins, from visitAddress.
+func (c *code) offset(local uint32) {
+	c.get(local)
+	c.i32(0xffff)
+	c.op(opI32And)
+}
+
+// advance adds n to a local.
+func (c *code) advance(local uint32, n int32) {
+	c.get(local)
+	c.i32(n)
+	c.op(opI32Add)
+	c.index(opLocalSet, local)
+}
+
+// answer returns n from an i32 function if the condition on the stack holds.
+func (c *code) answer(n int32) {
+	c.open(opIf, none)
+	c.i32(n)
+	c.op(opReturn, opEnd)
+}
+
+// at reads at the address in a local, offset bytes on.
+func (c *code) at(load opcode, local uint32, offset uint32) {
+	c.get(local)
+	c.load(load, visitAddress+offset)
+}
+
+// same compares eight bytes at a time, then what is left in 4, 2 and 1.
+func same(f *function) {
+	n := f.local(i32)
+	c := &f.body
+	c.length(paramB)
+	c.index(opLocalSet, n)
+	for _, p := range []uint32{paramA, paramB} {
+		c.offset(p)
+		c.index(opLocalSet, p)
+	}
+	c.open(opBlock, none)
+	c.open(opLoop, none)
+	c.get(n)
+	c.i32(8)
+	c.op(opI32LtU)
+	c.index(opBrIf, 1)
+	c.at(opI64Load, paramA, 0)
+	c.at(opI64Load, paramB, 0)
+	c.op(opI64Ne)
+	c.answer(0)
+	c.advance(paramA, 8)
+	c.advance(paramB, 8)
+	c.advance(n, -8)
+	c.index(opBr, 0)
+	c.op(opEnd, opEnd)
+	for _, part := range []struct {
+		size int32
+		load opcode
+	}{{4, opI32Load}, {2, opI32Load16}, {1, opI32Load8}} {
+		c.get(n)
+		c.i32(part.size)
+		c.op(opI32And)
+		c.open(opIf, none)
+		c.at(part.load, paramA, 0)
+		c.at(part.load, paramB, 0)
+		c.op(opI32Ne)
+		c.answer(0)
+		if part.size > 1 {
+			c.advance(paramA, part.size)
+			c.advance(paramB, part.size)
+		}
+		c.op(opEnd)
+	}
+	c.i32(1)
+}
+
+// afterLengths compares the lengths and, if that holds, the beginning or end
+// of a with b.
+func afterLengths(f *function, lengths opcode, same uint32, end bool) {
+	c := &f.body
+	c.length(paramA)
+	c.length(paramB)
+	c.op(lengths)
+	c.open(opIf, i32)
+	c.get(paramA)
+	if end {
+		c.length(paramA)
+		c.op(opI32Add)
+		c.length(paramB)
+		c.op(opI32Sub)
+	}
+	c.get(paramB)
+	c.index(opCall, same)
+	c.op(opElse)
+	c.i32(0)
+	c.op(opEnd)
+}
+
+// every and top are 0x01 and 0x80 in each byte of a word.
+const (
+	every = 0x0101010101010101
+	top   = -0x7f7f7f7f7f7f7f80 // 0x8080808080808080
+)
+
+// contains looks for the first byte of b in a, eight bytes at a time, and
+// compares where it stands. (x - every) & ^x & top marks the zero bytes of x,
+// the lowest mark being exact; x is a's bytes xor b's first byte in each. It
+// may read seven bytes behind a, which are in memory, and never counts them.
+func contains(f *function, same uint32) {
+	p, last := f.local(i32), f.local(i32)
+	pattern, x := f.local(i64), f.local(i64)
+	c := &f.body
+	c.length(paramB)
+	c.op(opI32Eqz)
+	c.answer(1)
+	c.length(paramA)
+	c.length(paramB)
+	c.op(opI32LtU)
+	c.answer(0)
+	// last = where b would have to begin at the latest
+	c.offset(paramA)
+	c.index(opLocalTee, p)
+	c.length(paramA)
+	c.op(opI32Add)
+	c.length(paramB)
+	c.op(opI32Sub)
+	c.index(opLocalSet, last)
+	c.offset(paramB)
+	c.load(opI64Load8, visitAddress)
+	c.i64(every)
+	c.op(opI64Mul)
+	c.index(opLocalSet, pattern)
+
+	c.open(opLoop, none)
+	c.get(p, last)
+	c.op(opI32GtU)
+	c.answer(0)
+	c.at(opI64Load, p, 0)
+	c.get(pattern)
+	c.op(opI64Xor)
+	c.index(opLocalTee, x)
+	c.i64(every)
+	c.op(opI64Sub)
+	c.get(x)
+	c.i64(-1)
+	c.op(opI64Xor, opI64And)
+	c.i64(top)
+	c.op(opI64And)
+	c.index(opLocalTee, x)
+	c.op(opI64Eqz)
+	c.open(opIf, none)
+	c.advance(p, 8)
+	c.index(opBr, 1)
+	c.op(opEnd)
+	c.get(p, x)
+	c.op(opI64Ctz, opI32Wrap)
+	c.i32(3)
+	c.op(opI32ShrU, opI32Add)
+	c.index(opLocalTee, p)
+	c.get(last)
+	c.op(opI32GtU)
+	c.answer(0)
+	c.get(p, paramB)
+	c.index(opCall, same)
+	c.answer(1)
+	c.advance(p, 1)
+	c.index(opBr, 0)
+	c.op(opEnd)
+	c.i32(0)
+}
+
+// runes counts code points as Go's utf8.RuneCountInString does: a byte that
+// begins no valid sequence counts one.
+func runes(f *function) {
+	p, end, lead, size, second := f.local(i32), f.local(i32), f.local(i32), f.local(i32), f.local(i32)
+	count := f.local(i64)
+	c := &f.body
+	c.offset(paramA)
+	c.index(opLocalTee, p)
+	c.length(paramA)
+	c.op(opI32Add)
+	c.index(opLocalSet, end)
+
+	c.open(opLoop, none)
+	c.get(p, end)
+	c.op(opI32GeU)
+	c.open(opIf, none)
+	c.get(count)
+	c.op(opReturn, opEnd)
+	skipASCII(c, p, end, count)
+	// One more code point, of one byte unless the sequence is valid.
+	c.get(count)
+	c.i64(1)
+	c.op(opI64Add)
+	c.index(opLocalSet, count)
+	c.at(opI32Load8, p, 0)
+	c.index(opLocalSet, lead)
+	c.advance(p, 1)
+	between(c, lead, 0xc2, 0xf4)
+	c.op(opI32Eqz)
+	c.index(opBrIf, 0)
+	// size = how many more bytes: 1, and 1 for 3 bytes, and 1 for 4
+	c.i32(1)
+	for _, from := range []int32{0xe0, 0xf0} {
+		c.get(lead)
+		c.i32(from)
+		c.op(opI32GeU, opI32Add)
+	}
+	c.index(opLocalTee, size)
+	c.get(p)
+	c.op(opI32Add)
+	c.get(end)
+	c.op(opI32GtU)
+	c.index(opBrIf, 0)
+	validSecond(c, p, lead, second)
+	c.op(opI32Eqz)
+	c.index(opBrIf, 0)
+	for i, from := range []int32{0xe0, 0xf0} {
+		c.get(lead)
+		c.i32(from)
+		c.op(opI32GeU)
+		c.open(opIf, none)
+		c.at(opI32Load8, p, uint32(i+1))
+		c.i32(0xc0)
+		c.op(opI32And)
+		c.i32(0x80)
+		c.op(opI32Ne)
+		c.index(opBrIf, 1)
+		c.op(opEnd)
+	}
+	c.get(p, size)
+	c.op(opI32Add)
+	c.index(opLocalSet, p)
+	c.index(opBr, 0)
+	c.op(opEnd)
+	c.i64(0)
+}
+
+// skipASCII counts eight bytes at once and starts the loop around it again,
+// if there are eight and all are ASCII.
+func skipASCII(c *code, p, end, count uint32) {
+	c.get(p)
+	c.i32(8)
+	c.op(opI32Add)
+	c.get(end)
+	c.op(opI32GtU, opI32Eqz)
+	c.open(opIf, none)
+	c.at(opI64Load, p, 0)
+	c.i64(top)
+	c.op(opI64And, opI64Eqz)
+	c.open(opIf, none)
+	c.advance(p, 8)
+	c.get(count)
+	c.i64(8)
+	c.op(opI64Add)
+	c.index(opLocalSet, count)
+	c.index(opBr, 2)
+	c.op(opEnd, opEnd)
+}
+
+// between pushes whether a local is from low to high.
+func between(c *code, local uint32, low, high int32) {
+	c.get(local)
+	c.i32(low)
+	c.op(opI32Sub)
+	c.i32(high - low + 1)
+	c.op(opI32LtU)
+}
+
+// validSecond pushes whether the byte at p may follow lead: 80 to BF, but from
+// A0 after E0 and from 90 after F0 (shorter forms exist), to 9F after ED
+// (surrogates) and to 8F after F4 (past the last code point).
+func validSecond(c *code, p, lead, second uint32) {
+	c.at(opI32Load8, p, 0)
+	c.index(opLocalSet, second)
+	between(c, second, 0x80, 0xbf)
+	for _, bound := range []struct{ lead, low, high int32 }{
+		{0xe0, 0xa0, 0xbf}, {0xf0, 0x90, 0xbf}, {0xed, 0x80, 0x9f}, {0xf4, 0x80, 0x8f},
+	} {
+		between(c, second, bound.low, bound.high)
+		c.get(lead)
+		c.i32(bound.lead)
+		c.op(opI32Ne, opI32Or, opI32And)
+	}
+}
