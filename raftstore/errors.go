@@ -1,0 +1,71 @@
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/raft"
+)
+
+var (
+	// ErrNotLeader: this node does not lead; nothing was proposed. Ask the
+	// node that Leader names.
+	ErrNotLeader = errors.New("raftstore: not the leader")
+	// ErrOutcomeUnknown: the command was proposed, and may or may not be
+	// committed. Only an idempotent retry is safe.
+	ErrOutcomeUnknown = errors.New("raftstore: outcome unknown")
+	// ErrTooLarge: the command exceeds MaxEntrySize; nothing was proposed.
+	ErrTooLarge = errors.New("raftstore: entry too large")
+	// ErrClosed: the store is closed or closing.
+	ErrClosed = errors.New("raftstore: closed")
+	// ErrHalted: this node could not apply an entry or install a snapshot and
+	// refuses everything. Err says why.
+	ErrHalted = errors.New("raftstore: halted")
+	// ErrGap: state and log of the directory do not fit together; entries
+	// would be missing without anybody noticing.
+	ErrGap = errors.New("raftstore: gap between state and log")
+	// ErrLocked: another process (or another Store) uses the directory.
+	ErrLocked = errors.New("raftstore: directory in use")
+	// ErrWrongCluster: directory, entry or snapshot of another cluster.
+	ErrWrongCluster = errors.New("raftstore: wrong cluster")
+	// ErrWrongNode: the directory belongs to another node id.
+	ErrWrongNode = errors.New("raftstore: wrong node")
+	// ErrCorrupt: a file is damaged or was not written by this package.
+	ErrCorrupt = errors.New("raftstore: corrupt or foreign file")
+)
+
+// fromRaft is the one place where errors of the Raft library become ours. It
+// is for calls that may have put an entry into the log: whatever does not
+// surely mean "not proposed" is an unknown outcome.
+func fromRaft(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return ErrNotLeader
+	case errors.Is(err, raft.ErrEnqueueTimeout):
+		return fmt.Errorf("raftstore: not proposed in time: %w", context.DeadlineExceeded)
+	case errors.Is(err, raft.ErrRaftShutdown):
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, ErrClosed)
+	default:
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	}
+}
+
+// readFromRaft is fromRaft for calls that change nothing.
+func readFromRaft(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipLost),
+		errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return ErrNotLeader
+	case errors.Is(err, raft.ErrEnqueueTimeout):
+		return context.DeadlineExceeded
+	case errors.Is(err, raft.ErrRaftShutdown):
+		return ErrClosed
+	default:
+		return err
+	}
+}
