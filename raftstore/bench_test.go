@@ -22,7 +22,7 @@ func put(size int) machineFunc {
 	}
 }
 
-func benchConfig(b *testing.B, dir string) raftstore.Config {
+func benchConfig(dir string) raftstore.Config {
 	_, transport := raft.NewInmemTransport("n1")
 	return raftstore.Config{
 		Dir: dir, NodeID: "n1", Transport: transport, StateMachine: put(120),
@@ -34,7 +34,7 @@ func benchConfig(b *testing.B, dir string) raftstore.Config {
 func BenchmarkApply(b *testing.B) {
 	for _, clients := range []int{1, 64} {
 		b.Run(fmt.Sprintf("inflight=%d", clients), func(b *testing.B) {
-			s := open(b, benchConfig(b, b.TempDir()))
+			s := open(b, benchConfig(b.TempDir()))
 			var wg sync.WaitGroup
 			b.ReportAllocs()
 			b.ResetTimer()
@@ -57,7 +57,7 @@ func BenchmarkApply(b *testing.B) {
 
 // BenchmarkReadIndex is the cost of a linearizable read's barrier, one voter.
 func BenchmarkReadIndex(b *testing.B) {
-	s := open(b, benchConfig(b, b.TempDir()))
+	s := open(b, benchConfig(b.TempDir()))
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := s.ReadIndex(context.Background()); err != nil {
@@ -68,7 +68,7 @@ func BenchmarkReadIndex(b *testing.B) {
 
 // BenchmarkSnapshot is what entries wait for when a snapshot is taken.
 func BenchmarkSnapshot(b *testing.B) {
-	s := open(b, benchConfig(b, b.TempDir()))
+	s := open(b, benchConfig(b.TempDir()))
 	f := s.FSM()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -81,7 +81,7 @@ func BenchmarkSnapshot(b *testing.B) {
 // BenchmarkRestart opens a store of a million keys until it serves.
 func BenchmarkRestart(b *testing.B) {
 	dir := b.TempDir()
-	s, err := raftstore.Open(b.Context(), benchConfig(b, dir))
+	s, err := raftstore.Open(b.Context(), benchConfig(dir))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func BenchmarkRestart(b *testing.B) {
 	}
 	closeStore(b, s)
 	for b.Loop() {
-		s, err := raftstore.Open(b.Context(), benchConfig(b, dir))
+		s, err := raftstore.Open(b.Context(), benchConfig(dir))
 		if err != nil {
 			b.Fatal(err)
 		}

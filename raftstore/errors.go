@@ -9,29 +9,29 @@ import (
 )
 
 var (
-	// ErrNotLeader: this node does not lead; nothing was proposed. Ask the
+	// ErrNotLeader says that this node does not lead; nothing was proposed. Ask the
 	// node that Leader names.
 	ErrNotLeader = errors.New("raftstore: not the leader")
-	// ErrOutcomeUnknown: the command was proposed, and may or may not be
+	// ErrOutcomeUnknown says that the command was proposed, and may or may not be
 	// committed. Only an idempotent retry is safe.
 	ErrOutcomeUnknown = errors.New("raftstore: outcome unknown")
-	// ErrTooLarge: the command exceeds MaxEntrySize; nothing was proposed.
+	// ErrTooLarge says that the command exceeds MaxEntrySize; nothing was proposed.
 	ErrTooLarge = errors.New("raftstore: entry too large")
-	// ErrClosed: the store is closed or closing.
+	// ErrClosed says that the store is closed or closing.
 	ErrClosed = errors.New("raftstore: closed")
-	// ErrHalted: this node could not apply an entry or install a snapshot and
+	// ErrHalted says that this node could not apply an entry or install a snapshot and
 	// refuses everything. Err says why.
 	ErrHalted = errors.New("raftstore: halted")
-	// ErrGap: state and log of the directory do not fit together; entries
+	// ErrGap says that state and log of the directory do not fit together; entries
 	// would be missing without anybody noticing.
 	ErrGap = errors.New("raftstore: gap between state and log")
-	// ErrLocked: another process (or another Store) uses the directory.
+	// ErrLocked says that another process (or another Store) uses the directory.
 	ErrLocked = errors.New("raftstore: directory in use")
-	// ErrWrongCluster: directory, entry or snapshot of another cluster.
+	// ErrWrongCluster says that a directory, entry or snapshot is of another cluster.
 	ErrWrongCluster = errors.New("raftstore: wrong cluster")
-	// ErrWrongNode: the directory belongs to another node id.
+	// ErrWrongNode says that the directory belongs to another node id.
 	ErrWrongNode = errors.New("raftstore: wrong node")
-	// ErrCorrupt: a file is damaged or was not written by this package.
+	// ErrCorrupt says that a file is damaged or was not written by this package.
 	ErrCorrupt = errors.New("raftstore: corrupt or foreign file")
 )
 

@@ -131,7 +131,7 @@ func TestLogCache(t *testing.T) {
 		var e raft.Log
 		err := l.GetLog(index, &e)
 		if term == 0 {
-			if err != raft.ErrLogNotFound { //nolint:errorlint // as the library compares
+			if err != raft.ErrLogNotFound {
 				t.Errorf("entry %d: %+v, %v", index, e, err)
 			}
 			return

@@ -29,7 +29,7 @@ type kv struct {
 
 var errBroken = errors.New("state machine broken")
 
-func (m *kv) Apply(e raftstore.Entry, r raftstore.Reader, b raftstore.Batch) (any, error) {
+func (m *kv) Apply(e raftstore.Entry, _ raftstore.Reader, b raftstore.Batch) (any, error) {
 	m.applied.Add(1)
 	if m.hold != nil {
 		<-m.hold
@@ -111,7 +111,7 @@ func dump(t testing.TB, s *raftstore.Store) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer v.Close()
+	defer func() { _ = v.Close() }()
 	all := map[string]string{}
 	for item, err := range v.Scan(nil, nil) {
 		if err != nil {
@@ -177,6 +177,6 @@ func freePort(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }

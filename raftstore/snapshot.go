@@ -161,7 +161,8 @@ func checkpoint(db *database, dir string) (*raft.SnapshotMeta, []streamFile, err
 // Create implements raft.SnapshotStore. Whether the sink is for a marker of our
 // own or for a leader's stream shows when it is used.
 func (ss *snapshots) Create(_ raft.SnapshotVersion, index, term uint64, _ raft.Configuration,
-	_ uint64, _ raft.Transport) (raft.SnapshotSink, error) {
+	_ uint64, _ raft.Transport,
+) (raft.SnapshotSink, error) {
 	if err := ss.store.Err(); err != nil {
 		return nil, err
 	}

@@ -118,8 +118,10 @@ func TestBatchAndReader(t *testing.T) {
 		b.Delete([]byte("a"))
 		b.DeleteRange([]byte("\xff"), nil)
 		b.DeleteRange([]byte("z"), []byte("c")) // nothing is between them
-		return strings.Join([]string{keys(r.Scan(nil, nil)), keys(b.Scan(nil, nil)),
-			keys(b.ScanReverse([]byte("b"), []byte("d"))), keys(b.Scan([]byte("b"), []byte("b")))}, " "), nil
+		return strings.Join([]string{
+			keys(r.Scan(nil, nil)), keys(b.Scan(nil, nil)),
+			keys(b.ScanReverse([]byte("b"), []byte("d"))), keys(b.Scan([]byte("b"), []byte("b"))),
+		}, " "), nil
 	})
 	s := open(t, c)
 	apply(t, s, "fill")
@@ -127,7 +129,7 @@ func TestBatchAndReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer old.Close()
+	defer func() { _ = old.Close() }()
 	result, index := apply(t, s, "change")
 	want := `["" "a" "b" "c" "\xff" "\xff\xff"] ["" "b" "c"] ["c" "b"] []`
 	if result != want {

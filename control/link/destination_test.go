@@ -50,7 +50,7 @@ var destinations = []struct{ name, in, want string }{
 	{"Wikipedia", "https://zh.wikipedia.org/wiki/缩地", "https://zh.wikipedia.org/wiki/%E7%BC%A9%E5%9C%B0"},
 	{"Wikipedia encoded", "https://zh.wikipedia.org/wiki/%E7%BC%A9%E5%9C%B0#%E6%B3%A8", ""},
 	{"Wikipedia with parentheses", "https://en.wikipedia.org/wiki/Go_(programming_language)", ""},
-	{"Persian with joiner", "https://fa.wikipedia.org/wiki/می‌خواهم", "https://fa.wikipedia.org/wiki/%D9%85%DB%8C%E2%80%8C%D8%AE%D9%88%D8%A7%D9%87%D9%85"},
+	{"Persian with joiner", "https://fa.wikipedia.org/wiki/می\u200cخواهم", "https://fa.wikipedia.org/wiki/%D9%85%DB%8C%E2%80%8C%D8%AE%D9%88%D8%A7%D9%87%D9%85"},
 	{"encoding kept", "https://example.com/a%2Fb%2fc%7E%41?x=%26&y=%3d+%20#%2f", ""},
 	{"GBK encoding kept", "https://www.baidu.com/s?wd=%D6%D0%B9%FA", ""},
 	{"encoded line break kept", "https://twitter.com/intent/tweet?text=a%0D%0Ab%00", ""},

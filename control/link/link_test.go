@@ -237,7 +237,7 @@ func TestNearest(t *testing.T) {
 		{"webio", "weibo"},
 		{"oi", ""},
 		{"io", "ios"},
-		{"andriod", "android"},
+		{"androd", "android"},
 		{"harmony", "harmonyos"},
 		{"duoyin", "douyin"},
 		{"q", "qq"},
