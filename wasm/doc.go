@@ -1,0 +1,25 @@
+// Package wasm runs platform filters: WebAssembly modules of the layout that
+// wasm/abi describes, under wazero's compiler engine. It must know nothing of
+// links, of HTTP or of where filters come from.
+//
+// # Slots
+//
+// A Host has a fixed array of slots. A visit takes one by a single
+// compare-and-swap, starting at a hint such as its connection's hash, and owns
+// everything that belongs to it until it leaves: one instance of every filter
+// and room for the visit's facts. So instances are never shared between two
+// visits at a time, never made during a visit and, unlike things in a
+// sync.Pool, never lost to the garbage collector.
+//
+// A slot's word counts its comings and goings: odd while a visit is in it.
+// That makes replacing what visits read cheap for them: a replacement is
+// stored, and what it replaced may be closed once every slot has been seen
+// even or has changed since (Host.Wait). Filters are replaced so; other owners
+// of per-visit resources may use it too.
+//
+// # Chains
+//
+// Install puts a whole chain of filters in force at once, or, when one of them
+// cannot be loaded, changes nothing. Filters that stand in both the old and
+// the new chain, told by the hash of their module, go on with their instances.
+package wasm
