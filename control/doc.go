@@ -1,0 +1,3 @@
+// Package control is the control plane: it wires the replicated state, the
+// admin API and the feed into one server. It must know nothing of the edge.
+package control
