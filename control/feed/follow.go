@@ -1,0 +1,241 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+
+	"suodi/control/feed/feedpb"
+	"suodi/control/link"
+)
+
+// Replica is what an edge keeps of what it hears. Follow calls its methods
+// from one goroutine at a time.
+type Replica interface {
+	// Held returns the cluster and revision held; both zero when empty.
+	Held() (clusterID string, revision link.Revision)
+	// Begin says which cluster the following comes from and whether a whole
+	// snapshot follows.
+	Begin(clusterID string, snapshot bool) error
+	// Bucket replaces a bucket by its entries at a revision.
+	Bucket(number uint16, revision link.Revision, entries []*feedpb.Entry) error
+	// End says that all buckets together amount to a revision.
+	End(revision link.Revision) error
+	// Delta applies a change to what is held; its previous revision was checked.
+	Delta(delta *feedpb.Delta) error
+	// Heartbeat tells the head's revision and the cluster's time.
+	Heartbeat(head link.Revision, clusterTime time.Time)
+	// Filters returns how the filters in force fare.
+	Filters() []*feedpb.FilterStatus
+	// Connected says whether the feed is up, and if not, why.
+	Connected(up bool, reason error)
+}
+
+// FollowConfig says whom Follow follows; zero means the default.
+type FollowConfig struct {
+	Upstreams   []string // addresses of feed servers, tried in turn
+	EdgeID      string   // 1 to 128 bytes; names the edge in the fleet
+	Version     string   // of the program, for people
+	Credentials credentials.TransportCredentials
+	Logger      *slog.Logger  // nil discards
+	Silence     time.Duration // without any message: another upstream; default 30 s
+	MaxBackoff  time.Duration // between attempts; default 5 s
+}
+
+func (c FollowConfig) withDefaults() FollowConfig {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Silence == 0 {
+		c.Silence = 30 * time.Second
+	}
+	if c.MaxBackoff == 0 {
+		c.MaxBackoff = 5 * time.Second
+	}
+	return c
+}
+
+func (c FollowConfig) validate() error {
+	if len(c.Upstreams) == 0 {
+		return errors.New("feed: no upstream given")
+	}
+	if c.Credentials == nil {
+		return errors.New("feed: no transport credentials given")
+	}
+	return nil
+}
+
+// Follow keeps the replica up to date until ctx ends. Whatever goes wrong with
+// an upstream is reported to the replica and tried again, with growing pauses,
+// at the next one. It returns an error only for a bad configuration.
+func Follow(ctx context.Context, config FollowConfig, replica Replica) error {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
+		return err
+	}
+	pause := minBackoff
+	for attempt := 0; ctx.Err() == nil; attempt++ {
+		upstream := config.Upstreams[attempt%len(config.Upstreams)]
+		f := &follower{config: config, replica: replica}
+		err := f.follow(ctx, upstream)
+		if ctx.Err() != nil {
+			break
+		}
+		replica.Connected(false, err)
+		if f.heard {
+			pause = minBackoff
+		}
+		config.Logger.Warn("feed interrupted", "upstream", upstream, "error", err, "retry_in", pause)
+		jittered := pause/2 + rand.N(pause) // so that a fleet does not come back in step
+		select {
+		case <-time.After(jittered):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, config.MaxBackoff)
+	}
+	return nil
+}
+
+const minBackoff = 100 * time.Millisecond
+
+// errSilence says that an upstream stopped talking.
+var errSilence = errors.New("no message from upstream")
+
+// follower is one connection.
+type follower struct {
+	config  FollowConfig
+	replica Replica
+	stream  grpc.BidiStreamingClient[feedpb.EdgeMessage, feedpb.ControlMessage]
+	heard   bool
+	parts   []*feedpb.Entry // of the bucket that is arriving
+}
+
+func (f *follower) follow(ctx context.Context, upstream string) (err error) {
+	conn, err := grpc.NewClient("passthrough:///"+upstream,
+		grpc.WithTransportCredentials(f.config.Credentials),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}),
+	)
+	if err != nil {
+		return fmt.Errorf("dial %s: %w", upstream, err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(f.config.Silence, func() { cancel(errSilence) })
+	defer silence.Stop()
+
+	if f.stream, err = feedpb.NewFeedClient(conn).Follow(ctx); err != nil {
+		return err
+	}
+	cluster, revision := f.replica.Held()
+	err = f.stream.Send(&feedpb.EdgeMessage{Message: &feedpb.EdgeMessage_Hello{Hello: &feedpb.Hello{
+		EdgeId: f.config.EdgeID, Version: f.config.Version,
+		ClusterId: cluster, Revision: FromRevision(revision), RecordFormats: recordFormats,
+	}}})
+	if err != nil {
+		return f.closing(err)
+	}
+	for {
+		message, err := f.stream.Recv()
+		if err != nil {
+			if cause := context.Cause(ctx); errors.Is(cause, errSilence) {
+				return cause
+			}
+			return err
+		}
+		silence.Reset(f.config.Silence)
+		if err := f.take(message); err != nil {
+			return f.refuse(err)
+		}
+	}
+}
+
+// closing returns why the stream broke, which Send does not tell.
+func (f *follower) closing(err error) error {
+	if _, recvErr := f.stream.Recv(); recvErr != nil {
+		return recvErr
+	}
+	return err
+}
+
+// refuse tells the upstream why the edge hangs up.
+func (f *follower) refuse(reason error) error {
+	if status.Code(reason) != codes.Unknown {
+		return reason // the stream itself broke
+	}
+	_, held := f.replica.Held()
+	// Whether this last word arrives changes nothing: the edge hangs up.
+	_ = f.stream.Send(&feedpb.EdgeMessage{Message: &feedpb.EdgeMessage_Nack{Nack: &feedpb.Nack{
+		Revision: FromRevision(held), Error: reason.Error(),
+	}}})
+	_ = f.stream.CloseSend()
+	_, _ = f.stream.Recv() // lets the word go out before the connection closes
+	return reason
+}
+
+func (f *follower) take(message *feedpb.ControlMessage) error {
+	switch m := message.GetMessage().(type) {
+	case *feedpb.ControlMessage_Welcome:
+		f.heard = true
+		f.replica.Connected(true, nil)
+		return f.replica.Begin(m.Welcome.GetClusterId(), m.Welcome.GetSnapshot())
+	case *feedpb.ControlMessage_Bucket:
+		return f.takeBucket(m.Bucket)
+	case *feedpb.ControlMessage_SnapshotEnd:
+		if err := f.replica.End(ToRevision(m.SnapshotEnd.GetRevision())); err != nil {
+			return err
+		}
+		return f.acknowledge()
+	case *feedpb.ControlMessage_Delta:
+		_, held := f.replica.Held()
+		if previous := ToRevision(m.Delta.GetPrevious()); previous != held {
+			return fmt.Errorf("gap: the delta follows revision %s, held is %s", previous, held)
+		}
+		if err := f.replica.Delta(m.Delta); err != nil {
+			return err
+		}
+		return f.acknowledge()
+	case *feedpb.ControlMessage_Heartbeat:
+		f.replica.Heartbeat(ToRevision(m.Heartbeat.GetHead()), time.Unix(0, m.Heartbeat.GetClusterTime()))
+		return nil
+	default:
+		return nil // of a newer control plane; what an edge must understand is agreed in the hello
+	}
+}
+
+func (f *follower) takeBucket(part *feedpb.Bucket) error {
+	if part.GetNumber() >= Buckets {
+		return fmt.Errorf("bucket %d: there are %d", part.GetNumber(), Buckets)
+	}
+	f.parts = append(f.parts, part.GetEntries()...)
+	if !part.GetLast() {
+		return nil
+	}
+	var hash uint64
+	for _, e := range f.parts {
+		hash += EntryHash(e.GetKey(), e.GetValue())
+	}
+	if hash != part.GetHash() {
+		return fmt.Errorf("bucket %d: its entries do not amount to its hash", part.GetNumber())
+	}
+	entries := f.parts
+	f.parts = nil
+	return f.replica.Bucket(uint16(part.GetNumber()), ToRevision(part.GetRevision()), entries)
+}
+
+func (f *follower) acknowledge() error {
+	_, held := f.replica.Held()
+	return f.stream.Send(&feedpb.EdgeMessage{Message: &feedpb.EdgeMessage_Ack{Ack: &feedpb.Ack{
+		Revision: FromRevision(held), Filters: f.replica.Filters(),
+	}}})
+}
