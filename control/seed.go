@@ -1,0 +1,157 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"suodi/control/auth"
+	"suodi/control/feed"
+	"suodi/control/feed/feedpb"
+	"suodi/control/link"
+	"suodi/control/state"
+	"suodi/control/state/statepb"
+	"suodi/raftstore"
+	"suodi/wasm/filters"
+	"suodi/wasm/visit"
+)
+
+// tokenFile holds the admin token's text in the data directory, mode 0600.
+const tokenFile = "admin-token"
+
+// system is who did what nobody asked for.
+const system = "system"
+
+// seed gives the cluster what it begins with, as far as it lacks it: a domain,
+// the shipped platforms, the platform filter and the admin token.
+func (s *Server) seed(ctx context.Context) error {
+	if err := s.store.ReadIndex(ctx); err != nil {
+		return err
+	}
+	var ops []*statepb.Operation
+	err := view(s.store, func(r *raftstore.View) error {
+		for _, lacks := range []func(raftstore.Reader) ([]*statepb.Operation, error){
+			s.missingDomain, missingPlatforms, missingFilter, s.missingToken,
+		} {
+			more, err := lacks(r)
+			if err != nil {
+				return err
+			}
+			ops = append(ops, more...)
+		}
+		return nil
+	})
+	if err != nil || len(ops) == 0 {
+		return err
+	}
+	result, err := propose(ctx, s.store, &statepb.Command{Actor: system, Operations: ops})
+	if err != nil {
+		return err
+	}
+	for _, out := range result.GetOutcomes() {
+		if out.GetRefusal() != statepb.Refusal_REFUSAL_UNSPECIFIED && out.GetRefusal() != statepb.Refusal_REFUSAL_EXISTS {
+			return fmt.Errorf("%s: %s", out.GetRefusal(), out.GetDetail())
+		}
+	}
+	return nil
+}
+
+func (s *Server) missingDomain(r raftstore.Reader) ([]*statepb.Operation, error) {
+	domains, err := state.Domains(r)
+	if err != nil || len(domains) > 0 {
+		return nil, err
+	}
+	base, err := url.Parse(s.config.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("base URL: %w", err)
+	}
+	name, err := link.ParseDomain(base.Hostname())
+	if err != nil {
+		return nil, fmt.Errorf("base URL: %w", err)
+	}
+	return []*statepb.Operation{{Operation: &statepb.Operation_PutDomain{PutDomain: &statepb.PutDomain{
+		Domain: &statepb.Domain{Name: string(name), BaseUrl: base.Scheme + "://" + base.Host, Default: true},
+	}}}}, nil
+}
+
+// missingPlatforms adds what a newer program ships; entries that are there
+// belong to the admins.
+func missingPlatforms(r raftstore.Reader) ([]*statepb.Operation, error) {
+	platforms, err := state.Platforms(r)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	for _, p := range platforms {
+		there[p.GetId()] = true
+	}
+	var ops []*statepb.Operation
+	for _, e := range visit.Shipped().Entries() {
+		if !there[e.ID] {
+			ops = append(ops, &statepb.Operation{Operation: &statepb.Operation_PutPlatform{PutPlatform: &statepb.PutPlatform{
+				Platform: feed.FromEntry(e), Expected: &feedpb.Revision{},
+			}}})
+		}
+	}
+	return ops, nil
+}
+
+func missingFilter(r raftstore.Reader) ([]*statepb.Operation, error) {
+	_, found, err := state.GetFilter(r, state.PlatformFilter)
+	if err != nil || found {
+		return nil, err
+	}
+	return []*statepb.Operation{{Operation: &statepb.Operation_StageFilter{StageFilter: &statepb.StageFilter{
+		Name: state.PlatformFilter, Module: filters.Platform, Source: []byte(filters.PlatformSource), Promote: true,
+	}}}}, nil
+}
+
+// missingToken sees to it that the admin token is the configured one, else the
+// one in the data directory, else a fresh one, and that the directory has it.
+func (s *Server) missingToken(r raftstore.Reader) ([]*statepb.Operation, error) {
+	path := filepath.Join(s.config.Dir, tokenFile)
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("admin token: %w", err)
+	}
+	old := strings.TrimSpace(string(data))
+	switch {
+	case s.config.Token != "":
+		s.token = s.config.Token
+		if err := auth.CheckChosen(s.token); err != nil {
+			return nil, fmt.Errorf("admin token: %w", err)
+		}
+	case old != "":
+		s.token = old
+	default:
+		s.token = auth.NewToken()
+	}
+	if s.token != old {
+		// Written first: a token that nobody knows is worse than one that is
+		// not in force yet.
+		if err := os.WriteFile(path, []byte(s.token+"\n"), 0o600); err != nil {
+			return nil, fmt.Errorf("admin token: %w", err)
+		}
+	}
+	hash := auth.Hash(s.token)
+	known, err := state.GetToken(r, hash)
+	if err != nil || known != nil {
+		return nil, err
+	}
+	ops := []*statepb.Operation{{Operation: &statepb.Operation_PutToken{PutToken: &statepb.PutToken{
+		Token: &statepb.Token{Id: auth.ID(hash), Name: "admin", Hash: hash},
+	}}}}
+	if replaced, err := state.GetToken(r, auth.Hash(old)); err != nil {
+		return nil, err
+	} else if old != "" && replaced != nil {
+		ops = append(ops, &statepb.Operation{Operation: &statepb.Operation_DeleteToken{
+			DeleteToken: &statepb.DeleteToken{Id: replaced.GetId()},
+		}})
+	}
+	return ops, nil
+}
