@@ -1,0 +1,36 @@
+package edge
+
+import (
+	"errors"
+
+	"github.com/valyala/fasthttp"
+
+	"suodi/control/feed"
+)
+
+// Offline returns an edge that neither listens nor follows a feed: tests play
+// both sides.
+func Offline(config Config) (*Server, error) {
+	s := &Server{config: config.withDefaults(), failed: make(chan error, 2), cancel: func() {}}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Replica is where the feed's messages go.
+func (s *Server) Replica() feed.Replica { return s.replica }
+
+// Serve answers one request.
+func (s *Server) Serve(ctx *fasthttp.RequestCtx) { s.serve(ctx) }
+
+// HTTP returns a server of visits that listens nowhere, for ServeConn.
+func (s *Server) HTTP() *fasthttp.Server { return s.newHTTP() }
+
+// Panics returns how many visits panicked.
+func (s *Server) Panics() (n uint64) {
+	for i := range s.visits {
+		n += s.visits[i].count.answers[answerPanic].Load()
+	}
+	return n
+}

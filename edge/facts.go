@@ -1,0 +1,86 @@
+package edge
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+
+	"github.com/valyala/fasthttp"
+
+	"suodi/wasm/abi"
+)
+
+// gatherFacts fills in what the chain's filters need, and the platforms, which
+// are counted and which pages speak of.
+func (v *visitState) gatherFacts() bool {
+	need := v.chain.Needs() | abi.FactPlatforms
+	facts := &v.slot.Visit
+	header := &v.ctx.Request.Header
+	userAgent := header.UserAgent()
+	v.server.classifier.Classify(userAgent, need, facts)
+	if need&abi.FactLink != 0 {
+		facts.Facts |= abi.FactLink
+		facts.Allow, facts.Guard = abi.Set{}, abi.Set{}
+		if v.record.HasSets() {
+			facts.Allow, facts.Guard = abi.Set(v.record.Allow()), abi.Set(v.record.Guard())
+		}
+	}
+	if rare := need &^ (abi.FactPlatforms | abi.FactVersions | abi.FactLink); rare != 0 {
+		v.gatherRare(rare, header, userAgent)
+	}
+	return true
+}
+
+// gatherRare fills in the facts that few filters need.
+func (v *visitState) gatherRare(need abi.Facts, header *fasthttp.RequestHeader, userAgent []byte) {
+	facts := &v.slot.Visit
+	if need&abi.FactClock != 0 {
+		now := v.server.now().UTC()
+		facts.Time = now.Unix()
+		facts.Hour = uint8(now.Hour())
+		facts.Weekday = uint8((now.Weekday()+6)%7 + 1) // Sunday is 7
+		facts.Date = uint32(now.Year()*10_000 + int(now.Month())*100 + now.Day())
+	}
+	if need&abi.FactIP != 0 {
+		facts.IP = clientIP(v.ctx.RemoteAddr())
+	}
+	facts.Country = [2]byte{'Z', 'Z'}
+	facts.Region = nil
+	facts.Host = v.domain.name
+	facts.Slug = v.slug
+	facts.Path = header.RequestURI()
+	if at := bytes.IndexByte(facts.Path, '?'); at >= 0 {
+		facts.Path = facts.Path[:at]
+	}
+	facts.Query = v.query
+	facts.UserAgent = userAgent
+	if need&abi.FactLanguage != 0 {
+		facts.Language = firstLanguage(header.Peek(fasthttp.HeaderAcceptLanguage))
+	}
+	if need&abi.FactReferrer != 0 {
+		facts.Referrer = header.Referer()
+	}
+	if need&abi.FactRequestedWith != 0 {
+		facts.RequestedWith = header.Peek("X-Requested-With")
+	}
+	// The visit hash needs a key that all edges share; without one it is absent.
+	facts.Facts |= need &^ abi.FactHash
+}
+
+// clientIP returns a connection's peer; IPv4 as ::ffff:a.b.c.d.
+func clientIP(address net.Addr) (ip [16]byte) {
+	if tcp, ok := address.(*net.TCPAddr); ok {
+		if a, ok := netip.AddrFromSlice(tcp.IP); ok {
+			return a.As16()
+		}
+	}
+	return ip
+}
+
+// firstLanguage returns the first tag of an Accept-Language header.
+func firstLanguage(header []byte) []byte {
+	if at := bytes.IndexAny(header, ",;"); at >= 0 {
+		header = header[:at]
+	}
+	return bytes.TrimSpace(header)
+}

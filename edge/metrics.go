@@ -1,0 +1,114 @@
+package edge
+
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// counters are one slot's counts: only its owner adds to them, so that visits
+// on different processors do not wait for each other.
+type counters struct {
+	answers   [answers]atomic.Uint64
+	platforms [256]atomic.Uint64
+	_         [64]byte
+}
+
+// metrics collects what the edge counts and holds.
+type metrics struct {
+	server  *Server
+	refused atomic.Uint64 // requests that could not be read
+
+	visits, platforms, unreadable             *prometheus.Desc
+	links, saving, connected, stale           *prometheus.Desc
+	revision, head, filterFailures, filterBad *prometheus.Desc
+	cacheMisses, parsed, dropped              *prometheus.Desc
+}
+
+func newMetrics(s *Server) *metrics {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("suodi_edge_"+name, help, labels, nil)
+	}
+	return &metrics{
+		server:         s,
+		visits:         desc("visits_total", "Visits by what became of them.", "answer"),
+		platforms:      desc("platform_visits_total", "Visits to links by the visitor's most specific platform.", "platform"),
+		unreadable:     desc("unreadable_requests_total", "Requests that were refused before they could be read."),
+		links:          desc("links", "Links in the table."),
+		saving:         desc("table_saved", "1 when the table on disk is the one in memory."),
+		connected:      desc("feed_connected", "1 when the feed is up."),
+		stale:          desc("feed_stale", "1 when nothing was heard for 10 seconds."),
+		revision:       desc("revision_index", "Index of the revision in force."),
+		head:           desc("feed_head_index", "Index of the newest revision the feed told of."),
+		filterFailures: desc("filter_failures_total", "Visits a filter broke on.", "filter"),
+		filterBad:      desc("filters_refused", "1 when a filter, domain or catalog in force is not the one it should be."),
+		cacheMisses:    desc("classifier_misses_total", "User agents that were not remembered."),
+		parsed:         desc("classifier_parsed_total", "User agents parsed for browser and system versions."),
+		dropped:        desc("classifier_dropped_total", "User agents not parsed because too many waited."),
+	}
+}
+
+// Describe names the metrics.
+func (m *metrics) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		m.visits, m.platforms, m.unreadable, m.links, m.saving, m.connected, m.stale, m.revision, m.head,
+		m.filterFailures, m.filterBad, m.cacheMisses, m.parsed, m.dropped,
+	} {
+		to <- d
+	}
+}
+
+// Collect reads them.
+func (m *metrics) Collect(to chan<- prometheus.Metric) {
+	s := m.server
+	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
+	gauge := func(d *prometheus.Desc, value float64) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
+	}
+	flag := func(d *prometheus.Desc, on bool) {
+		if on {
+			gauge(d, 1)
+		} else {
+			gauge(d, 0)
+		}
+	}
+	for a := answerRedirected; int(a) < answers; a++ {
+		var sum uint64
+		for i := range s.visits {
+			sum += s.visits[i].count.answers[a].Load()
+		}
+		counter(m.visits, sum, answerNames[a])
+	}
+	if w := s.world.Load(); w != nil {
+		for n, name := range w.names {
+			var sum uint64
+			for i := range s.visits {
+				sum += s.visits[i].count.platforms[n].Load()
+			}
+			if sum > 0 && name.id != "" {
+				counter(m.platforms, sum, name.id)
+			}
+		}
+	}
+	counter(m.unreadable, m.refused.Load())
+	gauge(m.links, float64(s.table.Links()))
+	flag(m.saving, s.table.Saving() == nil)
+	health := s.replica.health()
+	flag(m.connected, health.connected)
+	flag(m.stale, health.stale)
+	flag(m.filterBad, health.filterErr != nil)
+	_, held := s.table.Held()
+	gauge(m.revision, float64(held.Index))
+	gauge(m.head, float64(health.head.Index))
+	chain := s.host.Chain()
+	for i := range chain.Len() {
+		name, filter := chain.At(i)
+		counter(m.filterFailures, filter.Failures(), name)
+	}
+	stats := s.classifier.Stats()
+	counter(m.cacheMisses, stats.Misses)
+	counter(m.parsed, stats.Parsed)
+	counter(m.dropped, stats.Dropped)
+}

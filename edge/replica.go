@@ -1,0 +1,240 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"suodi/control/feed"
+	"suodi/control/feed/feedpb"
+	"suodi/control/link"
+	"suodi/wasm"
+	"suodi/wasm/filters"
+)
+
+// platformFilter enforces links' allow and guard sets.
+const platformFilter = "platform"
+
+// parts are what visits read beside the links and that has to be made anew
+// when its bucket changes.
+type parts uint8
+
+const (
+	partWorld parts = 1 << iota // domains and catalog
+	partChain
+
+	everything = partWorld | partChain
+)
+
+func partOf(bucket uint32) parts {
+	switch bucket {
+	case feed.BucketDomains, feed.BucketPlatforms:
+		return partWorld
+	case feed.BucketChain, feed.BucketModules:
+		return partChain
+	}
+	return 0
+}
+
+// replica turns what the feed says into what visits read. Its feed.Replica
+// methods are called from one goroutine.
+type replica struct {
+	server *Server
+	logger *slog.Logger
+
+	mu        sync.Mutex
+	connected bool
+	lastHeard time.Time
+	head      link.Revision
+	reason    error // why it is not connected
+	filters   []*feedpb.FilterStatus
+	worldErr  error // why the domains or the catalog in force are old ones
+}
+
+func newReplica(s *Server) *replica {
+	return &replica{server: s, logger: s.config.Logger.With("part", "replica")}
+}
+
+func (r *replica) Held() (string, link.Revision) { return r.server.table.Held() }
+
+func (r *replica) Begin(cluster string, snapshot bool) error {
+	if snapshot {
+		r.logger.Info("taking a snapshot", "cluster", cluster)
+	}
+	return r.server.table.Begin(cluster)
+}
+
+func (r *replica) Bucket(number uint16, revision link.Revision, entries []*feedpb.Entry) error {
+	return r.server.table.Bucket(number, revision, entries)
+}
+
+func (r *replica) End(revision link.Revision) error {
+	if err := r.server.table.End(revision); err != nil {
+		return err
+	}
+	r.refresh(everything)
+	r.logger.Info("snapshot is in force", "revision", revision, "links", r.server.table.Links())
+	return nil
+}
+
+func (r *replica) Delta(delta *feedpb.Delta) error {
+	if err := r.server.table.Delta(delta); err != nil {
+		return err
+	}
+	var changed parts
+	for _, e := range delta.GetEntries() {
+		changed |= partOf(e.GetBucket())
+	}
+	r.refresh(changed)
+	return nil
+}
+
+func (r *replica) Heartbeat(head link.Revision, clusterTime time.Time) {
+	r.server.clockAhead.Store(int64(time.Until(clusterTime)))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.head, r.lastHeard = head, time.Now()
+}
+
+func (r *replica) Connected(up bool, reason error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.connected, r.reason = up, reason
+	if up {
+		r.lastHeard = time.Now()
+	}
+}
+
+func (r *replica) Filters() []*feedpb.FilterStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.filters
+}
+
+// refresh makes anew what has changed. What cannot be made is reported, and
+// the last good one stays in force.
+func (r *replica) refresh(changed parts) {
+	if changed&partWorld != 0 {
+		err := r.refreshWorld()
+		r.mu.Lock()
+		r.worldErr = err
+		r.mu.Unlock()
+		if err != nil {
+			r.logger.Error("domains or platforms cannot be taken over", "error", err)
+		}
+	}
+	if changed&partChain != 0 {
+		r.refreshChain()
+	}
+}
+
+func (r *replica) refreshWorld() error {
+	catalog, err := readCatalog(r.server.table)
+	if err != nil {
+		return err
+	}
+	w, err := newWorld(r.server.table, catalog)
+	r.server.classifier.Swap(catalog)
+	if w != nil || err == nil {
+		r.server.world.Store(w)
+	}
+	return err
+}
+
+// refreshChain puts the chain that the feed told in force.
+func (r *replica) refreshChain() {
+	chain, err := r.readChain()
+	var bindings []wasm.Binding
+	if err == nil {
+		bindings, err = r.bindings(chain)
+	}
+	if err == nil {
+		err = r.server.host.Install(context.Background(), bindings)
+	}
+	if err != nil {
+		r.logger.Error("filters cannot be taken over, the last good ones stay", "error", err)
+	}
+	running := r.server.host.Chain()
+	var statuses []*feedpb.FilterStatus
+	for _, b := range chain.GetBindings() {
+		status := &feedpb.FilterStatus{Name: b.GetFilter()}
+		for i := range running.Len() {
+			if name, filter := running.At(i); name == b.GetFilter() {
+				hash := filter.Hash()
+				status.Hash = hash[:]
+			}
+		}
+		if err != nil && !bytes.Equal(status.GetHash(), b.GetHash()) {
+			status.Error = err.Error()
+		}
+		statuses = append(statuses, status)
+	}
+	r.mu.Lock()
+	r.filters = statuses
+	r.mu.Unlock()
+}
+
+func (r *replica) readChain() (*feedpb.Chain, error) {
+	chain := &feedpb.Chain{}
+	value, found := r.server.table.Get(feed.BucketChain, nil)
+	if !found {
+		return chain, nil
+	}
+	if err := proto.Unmarshal(value, chain); err != nil {
+		return nil, fmt.Errorf("chain: %w", err)
+	}
+	return chain, nil
+}
+
+// bindings finds the chain's modules. A chain without the platform filter is
+// given the embedded one: nothing may leave links' sets unenforced.
+func (r *replica) bindings(chain *feedpb.Chain) ([]wasm.Binding, error) {
+	var bindings []wasm.Binding
+	guarded := false
+	for _, b := range chain.GetBindings() {
+		module, found := r.server.table.Get(feed.BucketModules, b.GetHash())
+		if !found {
+			return nil, fmt.Errorf("filter %s: its module %x did not come", b.GetFilter(), b.GetHash())
+		}
+		if hash := wasm.HashOf(module); !bytes.Equal(hash[:], b.GetHash()) {
+			return nil, fmt.Errorf("filter %s: its module is not what its hash says", b.GetFilter())
+		}
+		guarded = guarded || b.GetFilter() == platformFilter
+		bindings = append(bindings, wasm.Binding{Name: b.GetFilter(), Module: module, Params: b.GetParams()})
+	}
+	if !guarded {
+		bindings = append([]wasm.Binding{{Name: platformFilter, Module: filters.Platform}}, bindings...)
+	}
+	return bindings, nil
+}
+
+// staleAfter is how long the feed may be silent before the edge says so.
+const staleAfter = 10 * time.Second
+
+// health is how the replica fares.
+type health struct {
+	connected bool
+	stale     bool // nothing heard for staleAfter
+	reason    error
+	head      link.Revision
+	filterErr error
+}
+
+func (r *replica) health() health {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := health{connected: r.connected, reason: r.reason, head: r.head, filterErr: r.worldErr}
+	h.stale = time.Since(r.lastHeard) > staleAfter
+	for _, f := range r.filters {
+		if f.GetError() != "" {
+			h.filterErr = errors.Join(h.filterErr, errors.New(f.GetError()))
+		}
+	}
+	return h
+}

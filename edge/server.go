@@ -1,0 +1,298 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/valyala/fasthttp"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"suodi/control/feed"
+	"suodi/control/link"
+	"suodi/edge/page"
+	"suodi/edge/table"
+	"suodi/wasm"
+	"suodi/wasm/filters"
+	"suodi/wasm/visit"
+)
+
+// Limits of a request. Larger ones are answered with 431, 414 and 413.
+const (
+	maxHead = 16 << 10 // bytes of request line and headers
+	maxURI  = 8 << 10  // bytes of the request target
+	maxBody = 4 << 10  // bytes; nobody needs a body to follow a link
+)
+
+// Config says how an edge runs; zero means the default.
+type Config struct {
+	Dir      string   // holds everything the edge keeps; required
+	ID       string   // names the edge in the fleet; required
+	Listen   string   // address for visitors; default 127.0.0.1:8080
+	Admin    string   // address for health, metrics and pprof; default 127.0.0.1:8081
+	Upstream []string // feed addresses of control nodes; default 127.0.0.1:7071
+	Version  string   // of the program, for people
+
+	ReadTimeout  time.Duration // for a whole request; default 10 s
+	WriteTimeout time.Duration // for a whole answer; default 10 s
+	IdleTimeout  time.Duration // between requests of a connection; default 75 s
+	DrainTimeout time.Duration // for requests in flight at the end; default 15 s
+
+	Logger *slog.Logger // nil discards
+}
+
+func (c Config) withDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+	}
+	if c.Admin == "" {
+		c.Admin = "127.0.0.1:8081"
+	}
+	if len(c.Upstream) == 0 {
+		c.Upstream = []string{"127.0.0.1:7071"}
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	for d, value := range map[*time.Duration]time.Duration{
+		&c.ReadTimeout: 10 * time.Second, &c.WriteTimeout: 10 * time.Second,
+		&c.IdleTimeout: 75 * time.Second, &c.DrainTimeout: 15 * time.Second,
+	} {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.Dir == "" {
+		return errors.New("data directory: none given")
+	}
+	if c.ID == "" || len(c.ID) > 128 {
+		return errors.New("id: want 1 to 128 bytes that name this edge")
+	}
+	if err := checkLoopback(c.Admin); err != nil {
+		return fmt.Errorf("admin address: %w", err)
+	}
+	for _, upstream := range c.Upstream {
+		if err := checkLoopback(upstream); err != nil {
+			return fmt.Errorf("upstream: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkLoopback refuses an address on another machine: until connections to
+// the control plane are encrypted and authenticated, nothing may leave this one.
+func checkLoopback(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q: want host:port", address)
+	}
+	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%q is not a loopback address: without TLS only 127.0.0.1, [::1] and localhost are allowed", address)
+}
+
+// linkTable is what the edge wants of its copy of the links.
+type linkTable interface {
+	// Lookup returns the record of a flat link key; nil when this program
+	// cannot serve the link that is found. It neither waits nor allocates.
+	Lookup(key []byte) (record link.Record, found bool)
+}
+
+// Server is one edge.
+type Server struct {
+	config     Config
+	table      *table.Table
+	links      linkTable // the table, as visits see it
+	host       *wasm.Host
+	classifier *visit.Classifier
+	pages      *page.Set
+	world      atomic.Pointer[world] // what visits read beside the links
+	clockAhead atomic.Int64          // cluster time less our own, nanoseconds
+	visits     []visitState          // one a slot
+	replica    *replica
+	metrics    *metrics
+	registry   *prometheus.Registry
+
+	http   *fasthttp.Server
+	admin  *http.Server
+	listen struct{ edge, admin net.Listener }
+
+	draining atomic.Bool
+	owned    sync.WaitGroup
+	cancel   context.CancelFunc
+	failed   chan error
+	close    sync.Once
+	closeErr error
+}
+
+// Open starts an edge: when it returns, its addresses answer, with what the
+// edge has on disk.
+func Open(config Config) (server *Server, err error) {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: config, failed: make(chan error, 2), cancel: func() {}}
+	defer func() {
+		if server == nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	if s.listen.edge, err = net.Listen("tcp", config.Listen); err != nil {
+		return nil, fmt.Errorf("edge address: %w", err)
+	}
+	if s.listen.admin, err = net.Listen("tcp", config.Admin); err != nil {
+		return nil, fmt.Errorf("admin address: %w", err)
+	}
+	s.run()
+	return s, nil
+}
+
+// prepare makes everything but the listeners.
+func (s *Server) prepare() (err error) {
+	logger := s.config.Logger
+	s.table, err = table.Open(table.Config{Dir: filepath.Join(s.config.Dir, "table"), Logger: logger.With("part", "table")})
+	if err != nil {
+		return err
+	}
+	s.links = s.table
+	if s.host, err = wasm.NewHost(wasm.Config{}); err != nil {
+		return err
+	}
+	if s.classifier, err = visit.NewClassifier(visit.Config{}); err != nil {
+		return err
+	}
+	s.pages = page.New()
+	s.visits = make([]visitState, s.host.Slots())
+	s.registry = prometheus.NewRegistry()
+	s.metrics = newMetrics(s)
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.metrics)
+	// Whatever the feed says later, links' sets are enforced from the start.
+	err = s.host.Install(context.Background(), []wasm.Binding{{Name: platformFilter, Module: filters.Platform}})
+	if err != nil {
+		return fmt.Errorf("embedded platform filter: %w", err)
+	}
+	s.replica = newReplica(s)
+	s.replica.refresh(everything)
+	return nil
+}
+
+// run starts what the edge does until it is closed.
+func (s *Server) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.http = s.newHTTP()
+	s.admin = &http.Server{
+		Handler: s.adminHandler(), ReadHeaderTimeout: s.config.ReadTimeout,
+		ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
+	}
+	s.owned.Go(func() {
+		if err := s.http.Serve(s.listen.edge); err != nil && !s.draining.Load() {
+			s.failed <- fmt.Errorf("edge: %w", err)
+		}
+	})
+	s.owned.Go(func() {
+		if err := s.admin.Serve(s.listen.admin); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("admin: %w", err)
+		}
+	})
+	s.owned.Go(func() {
+		if err := s.classifier.Run(ctx); err != nil {
+			s.failed <- err
+		}
+	})
+	s.owned.Go(func() {
+		err := feed.Follow(ctx, feed.FollowConfig{
+			Upstreams: s.config.Upstream, EdgeID: s.config.ID, Version: s.config.Version,
+			Credentials: insecure.NewCredentials(), // loopback only, as validate sees to
+			Logger:      s.config.Logger.With("part", "feed"),
+		}, s.replica)
+		if err != nil {
+			s.failed <- err
+		}
+	})
+}
+
+// newHTTP returns the server of visits; it listens nowhere yet.
+func (s *Server) newHTTP() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:               s.serve,
+		ErrorHandler:          s.refuseRequest,
+		Name:                  "suodi",
+		NoDefaultContentType:  true,
+		ReadBufferSize:        maxHead,
+		MaxRequestBodySize:    maxBody,
+		ReadTimeout:           s.config.ReadTimeout,
+		WriteTimeout:          s.config.WriteTimeout,
+		IdleTimeout:           s.config.IdleTimeout,
+		NoDefaultServerHeader: true,
+		CloseOnShutdown:       true,
+		Logger:                slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// Failed receives what keeps the edge from serving on; it should then be
+// closed.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Address is where visitors are answered.
+func (s *Server) Address() string { return s.listen.edge.Addr().String() }
+
+// AdminAddress is where health and metrics are answered.
+func (s *Server) AdminAddress() string { return s.listen.admin.Addr().String() }
+
+// now returns the cluster's time.
+func (s *Server) now() time.Time {
+	return time.Now().Add(time.Duration(s.clockAhead.Load()))
+}
+
+// Close stops taking visits, lets those in flight finish and frees everything.
+// It is idempotent.
+func (s *Server) Close() error {
+	s.close.Do(func() {
+		var errs []error
+		s.draining.Store(true)
+		ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
+		defer cancel()
+		if s.http != nil {
+			errs = append(errs, s.http.ShutdownWithContext(ctx), s.admin.Shutdown(ctx))
+		} else {
+			for _, l := range []net.Listener{s.listen.edge, s.listen.admin} {
+				if l != nil {
+					errs = append(errs, l.Close())
+				}
+			}
+		}
+		s.cancel()
+		s.owned.Wait()
+		if s.table != nil {
+			errs = append(errs, s.table.Close())
+		}
+		if s.host != nil {
+			errs = append(errs, s.host.Close())
+		}
+		s.closeErr = errors.Join(errs...)
+	})
+	return s.closeErr
+}
