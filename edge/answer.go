@@ -4,11 +4,13 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"unsafe"
 
 	"github.com/valyala/fasthttp"
 
 	"suodi/edge/page"
 	"suodi/wasm/abi"
+	"suodi/wasm/visit"
 )
 
 // answer is what became of a visit, as metrics tell it.
@@ -122,11 +124,15 @@ func (v *visitState) showVerdict(kind page.Kind, a answer) bool {
 	for n := range v.world.names {
 		if number := uint8(n); v.world.apps.Has(number) && v.slot.Visit.Platforms.Has(number) {
 			data.Platform = v.world.names[number].id
-			data.PlatformName = v.world.names[number].in(lang)
+			if data.Platform != visit.Browser { // no app in particular: the pages have words for it
+				data.PlatformName = v.world.names[number].in(lang)
+			}
 		}
 	}
 	if kind == page.Guide {
-		data.ShortURL = v.domain.baseURL + string(v.ctx.Request.Header.RequestURI())
+		v.shortURL = append(append(v.shortURL[:0], v.domain.baseURL...), v.ctx.Request.Header.RequestURI()...)
+		// Lent until the page is rendered: nobody keeps it.
+		data.ShortURL = unsafe.String(unsafe.SliceData(v.shortURL), len(v.shortURL))
 	}
 	return v.show(kind, a, data)
 }

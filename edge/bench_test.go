@@ -17,6 +17,7 @@ var paths = []struct {
 	{"platform-filter-wechat", "/ios", "wechat-ios", 302},
 	{"unicode-slug", "/%E6%B4%BB%E5%8A%A8/%E6%98%A5%E8%8A%82?from=wechat", "chrome-android", 302},
 	{"guide", "/guarded", "wechat-android", 200},
+	{"guide-long", "/guarded?from=singlemessage&isappinstalled=0&scene=1&clicktime=1700000000&enterid=1700000000", "wechat-ios", 200},
 	{"refuse", "/ios", "chrome-android", 403},
 	{"not-found", "/nowhere", "chrome-android", 404},
 	{"paused", "/paused", "chrome-android", 404},

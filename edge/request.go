@@ -11,8 +11,9 @@ import (
 	"suodi/edge/page"
 )
 
-// Paths that are no slugs.
+// Paths that are no slugs, and how requests we speak say which HTTP they mean.
 var (
+	protocol1   = []byte("HTTP/1.")
 	reservedDot = []byte("/.")
 	pathFavicon = []byte("/favicon.ico")
 	pathRobots  = []byte("/robots.txt")
@@ -25,7 +26,7 @@ func (v *visitState) readKey() bool {
 		v.ctx.Response.Header.Set("Allow", "GET, HEAD")
 		return v.showBadRequest(fasthttp.StatusMethodNotAllowed)
 	}
-	if len(header.PeekAll("Host")) > 1 {
+	if !bytes.HasPrefix(header.Protocol(), protocol1) {
 		return v.showBadRequest(fasthttp.StatusBadRequest)
 	}
 	uri := header.RequestURI()

@@ -35,6 +35,8 @@ type visitState struct {
 	keyRoom [260 + link.MaxSlug + 2]byte
 	page    []byte
 
+	shortURL []byte // as a guide shows it
+
 	count counters
 }
 

@@ -19,7 +19,7 @@ import (
 type world struct {
 	domains  map[string]*domain
 	standard *domain // also answers hosts that are no domain
-	apps     abi.Set // the platforms that are apps
+	apps     abi.Set // the platforms that a page can speak of: apps and what stands in for one
 	names    [256]platformName
 }
 
@@ -81,7 +81,7 @@ func newWorld(t *table.Table, catalog *visit.Catalog) (*world, error) {
 	})
 	for _, e := range catalog.Entries() {
 		w.names[e.Number] = platformName{id: e.ID, zh: e.Zh, en: e.En}
-		if e.Kind == visit.App || e.ID == visit.WebView {
+		if e.Kind == visit.App || e.ID == visit.WebView || e.ID == visit.Browser {
 			w.apps.Add(e.Number)
 		}
 	}
