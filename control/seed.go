@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"suodi/control/auth"
@@ -113,6 +115,7 @@ func missingFilter(r raftstore.Reader) ([]*statepb.Operation, error) {
 
 // missingToken sees to it that the admin token is the configured one, else the
 // one in the data directory, else a fresh one, and that the directory has it.
+// One in the directory that was revoked stays so.
 func (s *Server) missingToken(r raftstore.Reader) ([]*statepb.Operation, error) {
 	path := filepath.Join(s.config.Dir, tokenFile)
 	data, err := os.ReadFile(path)
@@ -120,13 +123,20 @@ func (s *Server) missingToken(r raftstore.Reader) ([]*statepb.Operation, error) 
 		return nil, fmt.Errorf("admin token: %w", err)
 	}
 	old := strings.TrimSpace(string(data))
+	tokens, err := state.Tokens(r)
+	if err != nil {
+		return nil, err
+	}
+	known := func(hash []byte) bool {
+		return slices.ContainsFunc(tokens, func(t *statepb.Token) bool { return bytes.Equal(t.GetHash(), hash) })
+	}
 	switch {
 	case s.config.Token != "":
 		s.token = s.config.Token
 		if err := auth.CheckChosen(s.token); err != nil {
 			return nil, fmt.Errorf("admin token: %w", err)
 		}
-	case old != "":
+	case old != "" && (known(auth.Hash(old)) || len(tokens) == 0):
 		s.token = old
 	default:
 		s.token = auth.NewToken()
@@ -139,18 +149,15 @@ func (s *Server) missingToken(r raftstore.Reader) ([]*statepb.Operation, error) 
 		}
 	}
 	hash := auth.Hash(s.token)
-	known, err := state.GetToken(r, hash)
-	if err != nil || known != nil {
-		return nil, err
+	if known(hash) {
+		return nil, nil
 	}
 	ops := []*statepb.Operation{{Operation: &statepb.Operation_PutToken{PutToken: &statepb.PutToken{
 		Token: &statepb.Token{Id: auth.ID(hash), Name: "admin", Hash: hash},
 	}}}}
-	if replaced, err := state.GetToken(r, auth.Hash(old)); err != nil {
-		return nil, err
-	} else if old != "" && replaced != nil {
+	if replaced := auth.Hash(old); known(replaced) {
 		ops = append(ops, &statepb.Operation{Operation: &statepb.Operation_DeleteToken{
-			DeleteToken: &statepb.DeleteToken{Id: replaced.GetId()},
+			DeleteToken: &statepb.DeleteToken{Id: auth.ID(replaced)},
 		}})
 	}
 	return ops, nil

@@ -206,7 +206,9 @@ func (s *Server) Close() error {
 		var errs []error
 		if s.http != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-			errs = append(errs, s.http.Shutdown(ctx))
+			if err := s.http.Shutdown(ctx); err != nil { // requests took too long
+				errs = append(errs, err, s.http.Close())
+			}
 			cancel()
 			s.cancel()
 			s.grpc.Stop()

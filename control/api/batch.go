@@ -164,7 +164,11 @@ func (b *batch) send(ctx context.Context) error {
 	if len(b.ops) == 0 {
 		return nil
 	}
-	result, err := b.propose(ctx, b.request, b.commands, b.ops...)
+	r := *b.request
+	// Which rows come this far may be others on a retry, when a platform or
+	// domain was added since; results kept for these are not for those.
+	r.what = fmt.Appendf(nil, "%s\x00rows %d", b.request.what, b.pending)
+	result, err := b.propose(ctx, &r, b.commands, b.ops...)
 	if err != nil {
 		return err
 	}

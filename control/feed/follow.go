@@ -179,8 +179,11 @@ func (f *follower) refuse(reason error) error {
 		Revision: FromRevision(held), Error: reason.Error(),
 	}}})
 	_ = f.stream.CloseSend()
-	_, _ = f.stream.Recv() // lets the word go out before the connection closes
-	return reason
+	for { // lets the word go out before the connection closes: the upstream answers it by hanging up
+		if _, err := f.stream.Recv(); err != nil {
+			return reason
+		}
+	}
 }
 
 func (f *follower) take(message *feedpb.ControlMessage) error {

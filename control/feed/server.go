@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"suodi/control/feed/feedpb"
 	"suodi/control/link"
@@ -207,10 +209,13 @@ func (s *Server) Follow(stream grpc.BidiStreamingServer[feedpb.EdgeMessage, feed
 		defer close(received)
 		cancel(s.receive(stream, sub, acks))
 	}()
-	push := &pusher{server: s, stream: stream, acks: acks, clusterID: cluster, format: format}
+	push := &pusher{server: s, subscriber: sub, stream: stream, acks: acks, clusterID: cluster, format: format}
 	err = push.run(ctx, hello)
 	if cause := context.Cause(ctx); cause != nil && stream.Context().Err() == nil {
 		err = cause
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil // the edge hung up
 	}
 	if err != nil && stream.Context().Err() == nil {
 		logger.Warn("edge dropped", "error", err)
@@ -272,14 +277,15 @@ func (s *Server) acknowledged(sub *subscriber, revision link.Revision, filters [
 
 // pusher sends to one edge.
 type pusher struct {
-	server    *Server
-	stream    grpc.BidiStreamingServer[feedpb.EdgeMessage, feedpb.ControlMessage]
-	acks      <-chan link.Revision
-	clusterID string
-	format    uint32
-	sent      link.Revision // last revision sent
-	acked     link.Revision
-	ticker    *time.Ticker
+	server     *Server
+	subscriber *subscriber
+	stream     grpc.BidiStreamingServer[feedpb.EdgeMessage, feedpb.ControlMessage]
+	acks       <-chan link.Revision
+	clusterID  string
+	format     uint32
+	sent       link.Revision // last revision sent
+	acked      link.Revision
+	ticker     *time.Ticker
 }
 
 func (p *pusher) run(ctx context.Context, hello *feedpb.Hello) error {
@@ -287,10 +293,13 @@ func (p *pusher) run(ctx context.Context, hello *feedpb.Hello) error {
 	defer p.ticker.Stop()
 	source := p.server.config.Source
 	p.sent = ToRevision(hello.GetRevision())
-	p.acked = p.sent
 	snapshot, err := p.mustSnapshot(hello)
 	if err != nil {
 		return err
+	}
+	if !snapshot { // what the edge holds is as good as acknowledged
+		p.acked = p.sent
+		p.server.acknowledged(p.subscriber, p.sent, nil)
 	}
 	err = p.send(&feedpb.ControlMessage{Message: &feedpb.ControlMessage_Welcome{Welcome: &feedpb.Welcome{
 		ClusterId: p.clusterID, RecordFormat: p.format, Snapshot: snapshot,
@@ -331,12 +340,20 @@ func (p *pusher) mustSnapshot(hello *feedpb.Hello) (bool, error) {
 	if p.sent.Compare(head) > 0 || p.sent.Epoch != head.Epoch {
 		return true, nil // from another past: start over
 	}
-	err = p.server.config.Source.Deltas(p.sent, func(*feedpb.Delta) bool { return false })
-	if errors.Is(err, ErrCompacted) {
+	large := false
+	err = p.server.config.Source.Deltas(p.sent, func(delta *feedpb.Delta) bool {
+		large = tooLarge(delta)
+		return false
+	})
+	if large || errors.Is(err, ErrCompacted) {
 		return true, nil
 	}
 	return false, err
 }
+
+// tooLarge reports whether a delta does not fit a message: only a snapshot,
+// which comes in parts, brings an edge past it.
+func tooLarge(delta *feedpb.Delta) bool { return proto.Size(delta) > maxMessage-1<<10 }
 
 // bucketPart is roughly how many bytes of entries go into one message.
 const bucketPart = 1 << 20
@@ -432,6 +449,10 @@ func (p *pusher) sendDeltas() error {
 	var sendErr error
 	left := p.server.config.BatchSize
 	err := p.server.config.Source.Deltas(p.sent, func(delta *feedpb.Delta) bool {
+		if tooLarge(delta) {
+			sendErr = status.Error(codes.OutOfRange, "the next change is too large for a message: say hello again for a snapshot")
+			return false
+		}
 		sendErr = p.send(&feedpb.ControlMessage{Message: &feedpb.ControlMessage_Delta{Delta: delta}})
 		if sendErr == nil {
 			p.sent = ToRevision(delta.GetRevision())

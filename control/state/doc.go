@@ -11,7 +11,7 @@
 //
 //	L bucket(2) flat-key      rev Link          the links, by bucket for the feed
 //	N ^id(8)                  flat-key          the links not in the trash, newest first
-//	F fingerprint(32)         flat-key          a link that is equal but for its slug
+//	F fingerprint(32) flat-key                  the links that are equal but for their slugs
 //	D name                    rev Domain
 //	P number(1)               rev feed.Platform the catalog
 //	Q id                      number(1)         numbers by platform id

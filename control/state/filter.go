@@ -92,8 +92,9 @@ func getVersion(r raftstore.Reader, name string, number uint32) (*statepb.Filter
 	return v, nil
 }
 
-// promoteFilter puts the staged version in force. A filter that no chain binds
-// is appended to the cluster's.
+// promoteFilter puts the staged version in force. A filter that had none in
+// force and that no chain binds is appended to the cluster's; one that was
+// taken out of the chain stays out.
 func (a *applying) promoteFilter(name string) (*statepb.Outcome, error) {
 	f := &statepb.Filter{}
 	k := key(prefixFilter, []byte(name))
@@ -109,14 +110,15 @@ func (a *applying) promoteFilter(name string) (*statepb.Outcome, error) {
 		out.Filter = f
 		return out, nil
 	}
-	if f.GetCurrent() != 0 {
+	if f.GetCurrent() == 0 {
+		if err := a.bind(name); err != nil {
+			return nil, err
+		}
+	} else {
 		f.History = append(f.History, f.GetCurrent())
 		f.History = f.History[max(0, len(f.History)-maxHistory):]
 	}
 	f.Current, f.Staged = f.GetStaged(), 0
-	if err := a.bind(name); err != nil {
-		return nil, err
-	}
 	out := a.done()
 	out.Filter = f
 	return out, a.set(k, f)

@@ -95,8 +95,8 @@ func flatKey(domain, slug string) []byte {
 	return link.AppendKey(nil, []byte(domain), []byte(slug))
 }
 
-// fingerprint is the same for links that are equal but for what the state adds
-// and for their slugs.
+// fingerprint returns the prefix of keys that links have in common which are
+// equal but for what the state adds and for their slugs.
 func fingerprint(stored *statepb.Link) ([]byte, error) {
 	c := proto.Clone(stored).(*statepb.Link)
 	c.Id, c.Slug, c.CreatedAt, c.UpdatedAt, c.CreatedBy, c.DeletedAt = 0, "", 0, 0, "", 0
@@ -137,7 +137,7 @@ func (a *applying) createLink(op *statepb.CreateLink) (*statepb.Outcome, error) 
 	stored.Id = a.newID()
 	stored.CreatedAt, stored.UpdatedAt = a.command.GetTime(), a.command.GetTime()
 	stored.CreatedBy = a.command.GetActor()
-	if out, err := a.writeLink(k, flat, stored); out != nil || err != nil {
+	if out, err := a.writeLink(k, flat, stored, nil); out != nil || err != nil {
 		return out, err
 	}
 	a.batch.Set(newestKey(stored.GetId()), flat)
@@ -152,20 +152,23 @@ func (a *applying) findEqual(stored *statepb.Link) (*statepb.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	flat, found, err := a.batch.Get(mark)
-	if err != nil || !found {
-		return nil, err
+	for item, err := range a.batch.Scan(mark, end(mark)) {
+		if err != nil {
+			return nil, err
+		}
+		equal := &statepb.Link{}
+		revision, found, err := get(a.batch, linkKey(item.Key[len(mark):]), equal)
+		if err != nil || !found {
+			return nil, err
+		}
+		return &statepb.Outcome{Revision: feed.FromRevision(revision), Link: equal, Found: true}, nil
 	}
-	equal := &statepb.Link{}
-	revision, found, err := get(a.batch, linkKey(flat), equal)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &statepb.Outcome{Revision: feed.FromRevision(revision), Link: equal, Found: true}, nil
+	return nil, nil //nolint:nilnil // none is no error
 }
 
-// writeLink stores a link and tells edges of it; a non-nil outcome refuses it.
-func (a *applying) writeLink(k, flat []byte, stored *statepb.Link) (*statepb.Outcome, error) {
+// writeLink stores a link in the place of old, nil for none, and tells edges of
+// it; a non-nil outcome refuses it.
+func (a *applying) writeLink(k, flat []byte, stored, old *statepb.Link) (*statepb.Outcome, error) {
 	records := recorder{reader: a.batch}
 	record, err := records.record(stored, a.revision)
 	var unknown unknownPlatformError
@@ -175,24 +178,25 @@ func (a *applying) writeLink(k, flat []byte, stored *statepb.Link) (*statepb.Out
 	if err != nil {
 		return nil, err
 	}
+	if old != nil {
+		if err := a.dropFingerprint(old, flat); err != nil {
+			return nil, err
+		}
+	}
 	mark, err := fingerprint(stored)
 	if err != nil {
 		return nil, err
 	}
-	a.batch.Set(mark, flat)
+	a.batch.Set(append(mark, flat...), nil)
 	a.tell(link.Bucket(flat), flat, record)
 	return nil, a.set(k, stored)
 }
 
-// dropFingerprint forgets that a link is the one found for its fingerprint.
+// dropFingerprint takes a link out of those found by its fingerprint.
 func (a *applying) dropFingerprint(stored *statepb.Link, flat []byte) error {
 	mark, err := fingerprint(stored)
-	if err != nil {
-		return err
-	}
-	holder, found, err := a.batch.Get(mark)
-	if err == nil && found && string(holder) == string(flat) {
-		a.batch.Delete(mark)
+	if err == nil {
+		a.batch.Delete(append(mark, flat...))
 	}
 	return err
 }
@@ -214,10 +218,7 @@ func (a *applying) updateLink(op *statepb.UpdateLink) (*statepb.Outcome, error) 
 	}
 	stored.Id, stored.CreatedAt, stored.CreatedBy = old.GetId(), old.GetCreatedAt(), old.GetCreatedBy()
 	stored.UpdatedAt = a.command.GetTime()
-	if err := a.dropFingerprint(old, flat); err != nil {
-		return nil, err
-	}
-	if out, err := a.writeLink(k, flat, stored); out != nil || err != nil {
+	if out, err := a.writeLink(k, flat, stored, old); out != nil || err != nil {
 		return out, err
 	}
 	out := a.done()

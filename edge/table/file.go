@@ -46,11 +46,11 @@ type file struct {
 }
 
 // openFile opens or makes the file and locks the directory.
-func openFile(dir string) (f *file, err error) {
+func openFile(dir string) (opened *file, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("table directory: %w", err)
 	}
-	f = &file{dir: dir}
+	f := &file{dir: dir}
 	if f.lock, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, fmt.Errorf("table lock: %w", err)
 	}

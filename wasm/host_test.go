@@ -1,0 +1,553 @@
+package wasm_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"suodi/wasm"
+	"suodi/wasm/abi"
+	"suodi/wasm/filters"
+	"suodi/wasm/rules"
+)
+
+// ios and wechat are the platforms that the rule sets of these tests name.
+const (
+	ios    = 1
+	wechat = 2
+)
+
+type platforms struct{}
+
+func (platforms) Number(id string) (uint8, bool) {
+	n, ok := map[string]uint8{"ios": ios, "wechat": wechat}[id]
+	return n, ok
+}
+func (platforms) IsCrawler(string) bool { return false }
+func (platforms) IDs() []string         { return []string{"ios", "wechat"} }
+
+func compile(t testing.TB, source string) []byte {
+	t.Helper()
+	set, err := rules.Parse([]byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := rules.Compile(set, platforms{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return module.Wasm
+}
+
+// wechatIs is a rule set that does one thing to visits with WeChat.
+func wechatIs(then string) string {
+	return "name: wechat-is\nrules:\n  - when: '\"wechat\" in visit.platforms'\n    then: " + then + "\n"
+}
+
+func newHost(t testing.TB, slots int) *wasm.Host {
+	t.Helper()
+	h, err := wasm.NewHost(wasm.Config{Slots: slots})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+func bind(modules ...[]byte) []wasm.Binding {
+	bindings := make([]wasm.Binding, len(modules))
+	for i, m := range modules {
+		bindings[i] = wasm.Binding{Name: fmt.Sprintf("filter-%d", i), Module: m}
+	}
+	return bindings
+}
+
+func install(t testing.TB, h *wasm.Host, bindings ...wasm.Binding) {
+	t.Helper()
+	if err := h.Install(t.Context(), bindings); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run sends one visit through the chain in force.
+func run(h *wasm.Host, fill func(*abi.Visit)) wasm.Outcome {
+	slot := h.Acquire(0)
+	defer slot.Release()
+	slot.Visit = abi.Visit{}
+	fill(&slot.Visit)
+	out := slot.Run(slot.Chain(), 0)
+	out.URL = bytes.Clone(out.URL)
+	return out
+}
+
+func onWeChat(v *abi.Visit) {
+	v.Facts |= abi.FactPlatforms
+	v.Platforms.Add(wechat)
+	v.Platforms.Add(ios)
+}
+
+func guarded(v *abi.Visit) {
+	onWeChat(v)
+	v.Facts |= abi.FactLink
+	v.Guard.Add(wechat)
+}
+
+func bot(v *abi.Visit) {
+	v.Facts |= abi.FactPlatforms
+	v.Bot = true
+}
+
+func TestChainRunsInOrder(t *testing.T) {
+	h := newHost(t, 1)
+	if out := run(h, guarded); out.Action != abi.Pass || out.At != 0 || h.Chain().Len() != 0 {
+		t.Errorf("without filters: %+v", out)
+	}
+	deny, allow := compile(t, wechatIs("deny")), compile(t, wechatIs("allow"))
+	for _, test := range []struct {
+		name   string
+		chain  [][]byte
+		visit  func(*abi.Visit)
+		action abi.Action
+		at     int
+	}{
+		{"the first decides", [][]byte{filters.Platform, deny}, guarded, abi.Guide, 0},
+		{"the first passes", [][]byte{filters.Platform, deny}, onWeChat, abi.Deny, 1},
+		{"allow ends the chain", [][]byte{allow, deny}, onWeChat, abi.Allow, 0},
+		{"the other order", [][]byte{deny, allow}, onWeChat, abi.Deny, 0},
+		{"all pass", [][]byte{filters.Platform, deny}, func(*abi.Visit) {}, abi.Pass, 2},
+		{"one filter twice", [][]byte{filters.Platform, filters.Platform}, onWeChat, abi.Pass, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			install(t, h, bind(test.chain...)...)
+			out := run(h, test.visit)
+			if out.Action != test.action || out.At != test.at || out.Err != nil {
+				t.Errorf("%+v; want %s at %d", out, test.action, test.at)
+			}
+		})
+	}
+	if got, want := h.Chain().Needs(), abi.FactPlatforms|abi.FactLink; got != want {
+		t.Errorf("the chain needs %v; want %v", got.Names(), want.Names())
+	}
+}
+
+func TestInstallRefuses(t *testing.T) {
+	importing := join(text("env"), text("clock"), []byte{0, 0})
+	for _, test := range []struct {
+		name   string
+		module []byte
+		want   string // a part of the error
+	}{
+		{"nothing", nil, "compile"},
+		{"garbage", []byte("#!/bin/sh"), "compile"},
+		{"cut off", filters.Platform[:len(filters.Platform)/2], "compile"},
+		{"too large", make([]byte, wasm.MaxModule+1), "limit"},
+		{"imports a function", guest{imports: importing}.encode(), "imports env.clock"},
+		{"imports a global", guest{imports: join(text("env"), text("g"), []byte{3, 0x7f, 0})}.encode(), ""},
+		{"without memory", guest{omit: abi.ExportMemory}.encode(), abi.ExportMemory},
+		{"without suodi_abi", guest{omit: abi.ExportVersion}.encode(), abi.ExportVersion},
+		{"without suodi_visit", guest{omit: abi.ExportVisit}.encode(), abi.ExportVisit},
+		{"without suodi_filter", guest{omit: abi.ExportFilter}.encode(), abi.ExportFilter},
+		{"another signature", guest{unsigned: true}.encode(), "signature"},
+		{"memory that may grow", guest{growing: true}.encode(), "may grow"},
+		{"memory over the limit", guest{pages: 65}.encode(), ""},
+		{"another ABI version", guest{version: 2}.encode(), "ABI version 2"},
+		{"buffer outside memory", guest{address: 64<<10 - abi.BufferSize + 1}.encode(), "does not fit"},
+		{"buffer at a negative address", guest{address: -1}.encode(), "does not fit"},
+		{"traps on an empty visit", guest{body: unreachable}.encode(), "empty visit"},
+		{"traps at the start", guest{start: unreachable}.encode(), "instantiate"},
+		{"damaged manifest", guest{manifest: `{"name"`}.encode(), "manifest"},
+		{"manifest of another ABI", guest{manifest: `{"name":"x","abi":7}`}.encode(), "abi 7"},
+		{"manifest with an unknown fact", guest{manifest: `{"name":"x","abi":1,"needs":["shoes"]}`}.encode(), "shoes"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t, 2)
+			install(t, h, bind(filters.Platform)...)
+			before := h.Chain()
+			err := h.Install(t.Context(), []wasm.Binding{
+				{Name: "good", Module: compile(t, wechatIs("deny"))}, {Name: "wrong", Module: test.module},
+			})
+			if !errors.Is(err, wasm.ErrRefused) || !strings.Contains(err.Error(), "wrong") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v; want ErrRefused that names the filter and %q", err, test.want)
+			}
+			if h.Chain() != before {
+				t.Error("the chain has changed")
+			}
+			if out := run(h, guarded); out.Action != abi.Guide {
+				t.Errorf("the old chain says %+v", out)
+			}
+		})
+	}
+	t.Run("params", func(t *testing.T) {
+		h := newHost(t, 1)
+		err := h.Install(t.Context(), []wasm.Binding{{Name: "p", Module: filters.Platform, Params: make([]byte, abi.MaxParams+1)}})
+		if !errors.Is(err, wasm.ErrRefused) || h.Chain().Len() != 0 {
+			t.Errorf("error %v, %d filters", err, h.Chain().Len())
+		}
+	})
+}
+
+// What the refused modules have in common is good when nothing is spoilt.
+func TestGuestIsAFilter(t *testing.T) {
+	h := newHost(t, 1)
+	install(t, h, bind(guest{}.encode(), guest{start: []byte{0x01}}.encode())...)
+	if out := run(h, guarded); out.Action != abi.Pass || out.At != 2 {
+		t.Errorf("%+v", out)
+	}
+	if got := h.Chain().Needs(); got != abi.AllFacts {
+		t.Errorf("without a manifest a filter needs %v", got.Names())
+	}
+}
+
+func TestInstallKeepsFiltersByHash(t *testing.T) {
+	h := newHost(t, 2)
+	install(t, h, bind(filters.Platform)...)
+	_, platform := h.Chain().At(0)
+	install(t, h, bind(compile(t, wechatIs("deny")), bytes.Clone(filters.Platform))...)
+	if _, moved := h.Chain().At(1); moved != platform {
+		t.Error("the same module was loaded again")
+	}
+	if name, first := h.Chain().At(0); name != "filter-0" || first.Manifest().Name != "wechat-is" || first.Hash() == platform.Hash() {
+		t.Errorf("first is %s, %s", name, first.Manifest().Name)
+	}
+	if platform.Hash() != wasm.HashOf(filters.Platform) {
+		t.Errorf("hash %s", platform.Hash())
+	}
+	if err := h.Install(t.Context(), bind(filters.Platform, []byte("garbage"))); err == nil {
+		t.Fatal("garbage was installed")
+	}
+	// A refused chain closed nothing that is in force.
+	if out := run(h, guarded); out.Action != abi.Deny {
+		t.Errorf("%+v", out)
+	}
+	install(t, h)
+	install(t, h, bind(filters.Platform)...)
+	if out := run(h, guarded); out.Action != abi.Guide {
+		t.Errorf("loaded again after it was closed: %+v", out)
+	}
+}
+
+// Every visit runs one whole chain: the old or the new one.
+func TestInstallWhileVisitsRun(t *testing.T) {
+	h := newHost(t, 3)
+	deny, allow := compile(t, wechatIs("deny")), compile(t, wechatIs("allow"))
+	chains := [][]wasm.Binding{
+		bind(filters.Platform, deny),
+		bind(allow),
+	}
+	want := []abi.Action{abi.Deny, abi.Allow}
+	lengths := map[int]abi.Action{2: abi.Deny, 1: abi.Allow}
+	install(t, h, chains[0]...)
+	var stop atomic.Bool
+	var visits atomic.Int64
+	var visitors sync.WaitGroup
+	for v := range 4 {
+		visitors.Go(func() {
+			for !stop.Load() {
+				slot := h.Acquire(uint64(v))
+				chain := slot.Chain()
+				slot.Visit = abi.Visit{}
+				onWeChat(&slot.Visit)
+				out := slot.Run(chain, 0)
+				if out.Err != nil || out.Action != lengths[chain.Len()] || out.At != chain.Len()-1 {
+					t.Errorf("%d filters said %+v", chain.Len(), out)
+				}
+				slot.Release()
+				visits.Add(1)
+			}
+		})
+	}
+	for i := range 24 {
+		install(t, h, chains[i%2]...)
+		if out := run(h, onWeChat); out.Action != want[i%2] {
+			t.Errorf("after installing chain %d: %+v", i%2, out)
+		}
+		if i%10 == 5 {
+			if err := h.Install(t.Context(), bind(deny, []byte("garbage"))); err == nil {
+				t.Error("garbage was installed")
+			}
+		}
+	}
+	for visits.Load() < 1000 {
+		runtime.Gosched()
+	}
+	stop.Store(true)
+	visitors.Wait()
+	for i := range h.Chain().Len() {
+		if _, f := h.Chain().At(i); f.Failures() != 0 {
+			t.Errorf("filter %d failed %d times", i, f.Failures())
+		}
+	}
+}
+
+func TestBrokenFilter(t *testing.T) {
+	open, closed := `{"name":"x","abi":1,"needs":["platforms"]}`, `{"name":"x","abi":1,"needs":["platforms"],"fail":"closed"}`
+	for _, test := range []struct {
+		name string
+		do   []byte // to bots
+	}{
+		{"traps", unreachable},
+		{"unknown action", returns(9)},
+		{"route to nothing", returns(abi.NewRoute(visitAddress, 0))},
+		{"route outside memory", returns(abi.NewRoute(64<<10-3, 4))},
+		{"route at the end of the address space", returns(abi.NewRoute(1<<32-1, 2))},
+		{"route longer than any URL", returns(abi.NewRoute(0, abi.BufferSize+1))},
+		{"writes outside memory", []byte{0x41, 0x7f, 0x41, 0, 0x36, 2, 0}},
+		{"recurses for ever", []byte{0x20, 0, 0x10, 2, 0x1a}},
+	} {
+		for _, mode := range []struct {
+			name, manifest string
+			action         abi.Action
+			at             int
+		}{{"open", open, abi.Pass, 2}, {"closed", closed, abi.Deny, 0}, {"no manifest", "", abi.Pass, 2}} {
+			t.Run(test.name+"/"+mode.name, func(t *testing.T) {
+				h := newHost(t, 1)
+				broken := guest{manifest: mode.manifest, body: whenBot(test.do)}.encode()
+				install(t, h, bind(broken, filters.Platform)...)
+				_, filter := h.Chain().At(0)
+				for n := range 3 {
+					out := run(h, bot)
+					if out.Action != mode.action || out.At != mode.at || (out.Err != nil) != (mode.action == abi.Deny) {
+						t.Errorf("visit %d: %+v", n, out)
+					}
+					if got := filter.Failures(); got != uint64(n+1) {
+						t.Errorf("%d failures after %d visits", got, n+1)
+					}
+					// The discarded instance is back for the next visit.
+					if out := run(h, onWeChat); out.Action != abi.Allow || out.At != 0 {
+						t.Errorf("after the failure: %+v", out)
+					}
+				}
+			})
+		}
+	}
+}
+
+// After a closed filter broke, a caller who knows better goes on behind it.
+func TestRunFromAPlace(t *testing.T) {
+	h := newHost(t, 1)
+	broken := guest{manifest: `{"name":"x","abi":1,"needs":["platforms"],"fail":"closed"}`, body: whenBot(unreachable)}.encode()
+	install(t, h, bind(broken, filters.Platform)...)
+	slot := h.Acquire(7)
+	defer slot.Release()
+	guarded(&slot.Visit)
+	slot.Visit.Bot = true
+	out := slot.Run(slot.Chain(), 0)
+	if out.Err == nil || out.At != 0 {
+		t.Fatalf("%+v", out)
+	}
+	if out = slot.Run(slot.Chain(), out.At+1); out.Action != abi.Guide || out.At != 1 || out.Code == 0 {
+		t.Errorf("behind it: %+v", out)
+	}
+}
+
+func TestRoute(t *testing.T) {
+	h := newHost(t, 1)
+	install(t, h, bind(compile(t, wechatIs("route\n    to: https://cn.example.com/a?b=1")))...)
+	if out := run(h, onWeChat); out.Action != abi.Route || string(out.URL) != "https://cn.example.com/a?b=1" || out.Code != 0 {
+		t.Errorf("%+v, URL %s", out, out.URL)
+	}
+}
+
+func TestParamsReachTheFilter(t *testing.T) {
+	h := newHost(t, 1)
+	module := guest{body: denyParamsLength}.encode()
+	install(t, h,
+		wasm.Binding{Name: "passes", Module: filters.Platform},
+		wasm.Binding{Name: "counts", Module: module, Params: []byte(`{"a":12}`)})
+	if out := run(h, func(*abi.Visit) {}); out.Code != 8 {
+		t.Errorf("%+v; want 8 bytes of params", out)
+	}
+	install(t, h, wasm.Binding{Name: "counts", Module: module}) // the same filter with other params
+	if out := run(h, func(*abi.Visit) {}); out.Code != 0 || out.Action != abi.Deny {
+		t.Errorf("%+v; want no params", out)
+	}
+}
+
+// A guest finds nothing of earlier visits behind the one it is given.
+func TestNothingOfThePreviousVisitIsLeft(t *testing.T) {
+	long := func(v *abi.Visit) {
+		v.Facts = abi.AllFacts
+		v.Host, v.UserAgent = bytes.Repeat([]byte("h"), 3000), bytes.Repeat([]byte("u"), 3000)
+	}
+	tooLong := func(v *abi.Visit) {
+		v.Facts = abi.AllFacts
+		v.Host, v.UserAgent = bytes.Repeat([]byte("h"), 5000), bytes.Repeat([]byte("u"), 5000)
+	}
+	short := func(v *abi.Visit) {
+		v.Facts = abi.FactHost
+		v.Host = []byte("go.example.com")
+	}
+	h := newHost(t, 1)
+	install(t, h, bind(guest{body: countTail}.encode())...)
+	for _, visit := range []struct {
+		name     string
+		fill     func(*abi.Visit)
+		tooLarge bool
+	}{
+		{"first", short, false},
+		{"long", long, false}, {"short after long", short, false}, {"short after short", short, false},
+		{"empty", func(*abi.Visit) {}, false},
+		{"too long", tooLong, true}, {"short after too long", short, false},
+	} {
+		out := run(h, visit.fill)
+		if visit.tooLarge {
+			if !errors.Is(out.Err, abi.ErrTooLarge) || out.Action != abi.Deny {
+				t.Errorf("%s: %+v; want ErrTooLarge", visit.name, out)
+			}
+			continue
+		}
+		if out.Action != abi.Deny || out.Code != 0 {
+			t.Errorf("%s: %+v; the guest finds %d bytes", visit.name, out, out.Code)
+		}
+	}
+	if _, f := h.Chain().At(0); f.Failures() != 0 {
+		t.Errorf("a visit too large is held against the filter: %d failures", f.Failures())
+	}
+}
+
+func TestMemoryDoesNotGrow(t *testing.T) {
+	h := newHost(t, 1)
+	grows := guest{body: join(growByOne, loadByte(0), drop, verdict(abi.NewVerdict(abi.Allow, 0)))}.encode()
+	install(t, h, bind(grows)...)
+	for range 3 { // memory.grow answers -1, and the buffer stays where it is
+		if out := run(h, guarded); out.Action != abi.Allow || out.Err != nil {
+			t.Errorf("%+v", out)
+		}
+	}
+}
+
+func TestClose(t *testing.T) {
+	h := newHost(t, 2)
+	install(t, h, bind(filters.Platform)...)
+	for range 2 {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := h.Install(t.Context(), bind(filters.Platform)); !errors.Is(err, wasm.ErrClosed) {
+		t.Errorf("Install after Close: %v", err)
+	}
+	if out := run(h, guarded); out.Action != abi.Pass || out.Err != nil {
+		t.Errorf("a visit after Close: %+v", out)
+	}
+}
+
+func TestReloadsLeakNothing(t *testing.T) {
+	h := newHost(t, 2)
+	reload := func(i int) {
+		// Its own manifest gives every module its own hash.
+		module := guest{manifest: fmt.Sprintf(`{"name":"v%d","abi":1}`, i), body: whenBot(unreachable)}.encode()
+		install(t, h, bind(filters.Platform, module)...)
+		run(h, bot) // breaks, so that an instance is discarded
+		run(h, guarded)
+		if i%10 == 0 {
+			if err := h.Install(t.Context(), bind(guest{body: unreachable}.encode())); err == nil {
+				t.Fatal("a filter that always traps was installed")
+			}
+		}
+	}
+	for i := range 50 { // what is made once
+		reload(i)
+	}
+	goroutines, heap, maps := usage(t)
+	for i := range 1000 {
+		reload(1000 + i)
+	}
+	goroutinesAfter, heapAfter, mapsAfter := usage(t)
+	if goroutinesAfter > goroutines {
+		t.Errorf("%d goroutines became %d", goroutines, goroutinesAfter)
+	}
+	if heapAfter > heap+4<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", heap, heapAfter)
+	}
+	if mapsAfter > maps+100 {
+		t.Errorf("%d memory mappings became %d", maps, mapsAfter)
+	}
+}
+
+// usage returns goroutines, bytes of live heap and memory mappings.
+func usage(t testing.TB) (goroutines int, heap uint64, maps int) {
+	t.Helper()
+	var stats runtime.MemStats
+	for range 3 { // finalizers free what they freed in the round after
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&stats)
+	list, err := os.ReadFile("/proc/self/maps")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return runtime.NumGoroutine(), stats.HeapAlloc, bytes.Count(list, []byte("\n"))
+}
+
+func TestVisitDoesNotAllocate(t *testing.T) {
+	h := newHost(t, 4)
+	install(t, h, bind(filters.Platform, compile(t, wechatIs("deny")))...)
+	var want abi.Action
+	visit := func(fill func(*abi.Visit)) func() {
+		return func() {
+			slot := h.Acquire(3)
+			slot.Visit.Facts = 0
+			fill(&slot.Visit)
+			if out := slot.Run(slot.Chain(), 0); out.Action != want {
+				t.Fatalf("%+v", out)
+			}
+			slot.Release()
+		}
+	}
+	for name, test := range map[string]struct {
+		fill   func(*abi.Visit)
+		action abi.Action
+	}{
+		"denied by the second": {onWeChat, abi.Deny},
+		"guided by the first":  {guarded, abi.Guide},
+	} {
+		want = test.action
+		if n := testing.AllocsPerRun(200, visit(test.fill)); n != 0 {
+			t.Errorf("%s: %v allocations a visit", name, n)
+		}
+	}
+}
+
+func BenchmarkFilterCall(b *testing.B) {
+	for _, bench := range []struct {
+		name   string
+		module []byte
+	}{{"platform", filters.Platform}, {"empty guest", guest{manifest: `{"name":"x","abi":1}`}.encode()}} {
+		h := newHost(b, 16)
+		install(b, h, bind(bench.module)...)
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				slot := h.Acquire(1)
+				slot.Visit.Facts = 0
+				guarded(&slot.Visit)
+				slot.Run(slot.Chain(), 0)
+				slot.Release()
+			}
+		})
+		b.Run(bench.name+" in parallel", func(b *testing.B) {
+			var hints atomic.Uint64
+			b.RunParallel(func(pb *testing.PB) {
+				hint := hints.Add(1)
+				for pb.Next() {
+					slot := h.Acquire(hint)
+					slot.Visit.Facts = 0
+					guarded(&slot.Visit)
+					slot.Run(slot.Chain(), 0)
+					slot.Release()
+				}
+			})
+		})
+	}
+}
