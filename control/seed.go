@@ -144,21 +144,43 @@ func (s *Server) missingToken(r raftstore.Reader) ([]*statepb.Operation, error) 
 	if s.token != old {
 		// Written first: a token that nobody knows is worse than one that is
 		// not in force yet.
-		if err := os.WriteFile(path, []byte(s.token+"\n"), 0o600); err != nil {
+		if err := writeFile(path, []byte(s.token+"\n")); err != nil {
 			return nil, fmt.Errorf("admin token: %w", err)
 		}
 	}
 	hash := auth.Hash(s.token)
-	if known(hash) {
-		return nil, nil
+	var ops []*statepb.Operation
+	if !known(hash) {
+		ops = append(ops, &statepb.Operation{Operation: &statepb.Operation_PutToken{PutToken: &statepb.PutToken{
+			Token: &statepb.Token{Id: auth.ID(hash), Name: "admin", Hash: hash},
+		}}})
 	}
-	ops := []*statepb.Operation{{Operation: &statepb.Operation_PutToken{PutToken: &statepb.PutToken{
-		Token: &statepb.Token{Id: auth.ID(hash), Name: "admin", Hash: hash},
-	}}}}
-	if replaced := auth.Hash(old); known(replaced) {
-		ops = append(ops, &statepb.Operation{Operation: &statepb.Operation_DeleteToken{
-			DeleteToken: &statepb.DeleteToken{Id: auth.ID(replaced)},
-		}})
+	// Every admin token that this one replaces, also one that a start cut short
+	// left in force.
+	for _, t := range tokens {
+		if t.GetCreatedBy() == system && !bytes.Equal(t.GetHash(), hash) {
+			ops = append(ops, &statepb.Operation{Operation: &statepb.Operation_DeleteToken{
+				DeleteToken: &statepb.DeleteToken{Id: t.GetId()},
+			}})
+		}
 	}
 	return ops, nil
+}
+
+// writeFile replaces a file that only its owner may read, wholly or not at all.
+func writeFile(path string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }

@@ -130,7 +130,7 @@ func Open(ctx context.Context, config Config) (server *Server, err error) {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
 	if err := s.seed(ctx); err != nil {
-		return nil, fmt.Errorf("prepare new cluster: %w", err)
+		return nil, fmt.Errorf("prepare cluster: %w", err)
 	}
 	s.serve()
 	return s, nil

@@ -151,7 +151,7 @@ func (b *batch) check(i int) (*link.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l, b.directory.normalize(l)
+	return l, b.directory.normalize(l, link.Link{})
 }
 
 func (b *batch) fail(i int, err error) {
@@ -175,7 +175,7 @@ func (b *batch) send(ctx context.Context) error {
 	b.commands++
 	for at, out := range result.GetOutcomes() {
 		i := b.pending[at]
-		if out.GetRefusal() == statepb.Refusal_REFUSAL_EXISTS && b.rows[i].Slug == "" {
+		if slugTaken(out) && b.rows[i].Slug == "" {
 			// A generated slug was taken, which is rare: this row on its own.
 			retry := *b.request
 			retry.what = fmt.Appendf(nil, "%s\x00row %d", b.request.what, i)

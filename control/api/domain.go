@@ -79,7 +79,7 @@ type DomainPath struct {
 func (s *service) getDomain(ctx context.Context, in *DomainPath) (*domainOutput, error) {
 	name, err := link.ParseDomain(in.Domain)
 	if err != nil {
-		return nil, fromError(err)
+		return nil, inPath(err)
 	}
 	domains, err := s.readDomains(ctx)
 	if err != nil {
@@ -104,7 +104,7 @@ type putDomainInput struct {
 func (s *service) putDomain(ctx context.Context, in *putDomainInput) (*domainOutput, error) {
 	name, err := link.ParseDomain(in.Domain)
 	if err != nil {
-		return nil, fromError(err)
+		return nil, inPath(err)
 	}
 	expected, err := ifMatch(in.IfMatch)
 	if err != nil {

@@ -58,11 +58,11 @@ type LinkPath struct {
 func (p LinkPath) key() (link.Key, error) {
 	domain, err := link.ParseDomain(p.Domain)
 	if err != nil {
-		return link.Key{}, fromError(err)
+		return link.Key{}, inPath(err)
 	}
 	slug, err := link.ParseSlug(p.Slug)
 	if err != nil {
-		return link.Key{}, fromError(err)
+		return link.Key{}, inPath(err)
 	}
 	return link.Key{Domain: domain, Slug: slug}, nil
 }
@@ -110,8 +110,9 @@ func (d *directory) policy() link.DestinationPolicy {
 }
 
 // normalize checks everything about a link that can be told before it is
-// stored.
-func (d *directory) normalize(l *link.Link) error {
+// stored. What the link already had, old, may name platforms that were retired
+// since; a new link has an empty old one.
+func (d *directory) normalize(l *link.Link, old link.Link) error {
 	problems := l.Normalize(d.policy())
 	if _, ok := d.domains[l.Domain]; !ok && !slices.ContainsFunc(problems, func(p *link.FieldError) bool { return p.Field == "domain" }) {
 		names := make([]string, 0, len(d.domains))
@@ -124,14 +125,14 @@ func (d *directory) normalize(l *link.Link) error {
 		}
 		problems = append(problems, &link.FieldError{Field: "domain", Value: string(l.Domain), Reason: "is not registered", Hint: hint})
 	}
-	problems = append(problems, d.unknownPlatforms("allow", l.Allow)...)
-	problems = append(problems, d.unknownPlatforms("guard", l.Guard)...)
+	problems = append(problems, d.unknownPlatforms("allow", l.Allow, old.Allow)...)
+	problems = append(problems, d.unknownPlatforms("guard", l.Guard, old.Guard)...)
 	return problems.Err()
 }
 
-func (d *directory) unknownPlatforms(field string, ids []string) (problems link.Problems) {
+func (d *directory) unknownPlatforms(field string, ids, had []string) (problems link.Problems) {
 	for _, id := range ids {
-		if d.known[id] {
+		if d.known[id] || slices.Contains(had, id) {
 			continue
 		}
 		hint := "GET /v1/platforms lists those there are"
@@ -240,7 +241,7 @@ func (s *service) create(ctx context.Context, r *request, d *directory, fields *
 		if err != nil {
 			return nil, fromError(err)
 		}
-		if err := d.normalize(l); err != nil {
+		if err := d.normalize(l, link.Link{}); err != nil {
 			return nil, fromError(err)
 		}
 		result, err := s.propose(ctx, r, try, createOperation(l, fields.FindOrCreate))
@@ -248,12 +249,15 @@ func (s *service) create(ctx context.Context, r *request, d *directory, fields *
 			return nil, err
 		}
 		out := result.GetOutcomes()[0]
-		taken := out.GetRefusal() == statepb.Refusal_REFUSAL_EXISTS || out.GetRefusal() == statepb.Refusal_REFUSAL_RESERVED
-		if taken && fields.Slug == "" && try < slugTries {
+		if slugTaken(out) && fields.Slug == "" && try < slugTries {
 			continue
 		}
 		return out, fromRefusal(out)
 	}
+}
+
+func slugTaken(out *statepb.Outcome) bool {
+	return out.GetRefusal() == statepb.Refusal_REFUSAL_EXISTS || out.GetRefusal() == statepb.Refusal_REFUSAL_RESERVED
 }
 
 func createOperation(l *link.Link, findOrCreate bool) *statepb.Operation {
@@ -384,10 +388,11 @@ func (s *service) updateLink(ctx context.Context, in *updateLinkInput) (*linkOut
 		if want != nil {
 			expected = want
 		}
+		old := *l
 		if err := in.Body.apply(l); err != nil {
 			return nil, fromError(err)
 		}
-		if err := d.normalize(l); err != nil {
+		if err := d.normalize(l, old); err != nil {
 			return nil, fromError(err)
 		}
 		result, err := s.propose(ctx, r, try, &statepb.Operation{Operation: &statepb.Operation_UpdateLink{

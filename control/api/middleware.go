@@ -84,7 +84,11 @@ func unauthorized(w http.ResponseWriter, why string) {
 func (s *service) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if reason := recover(); reason != nil && reason != http.ErrAbortHandler { //nolint:errorlint // panics carry the value itself
+			reason := recover()
+			if reason == http.ErrAbortHandler { //nolint:errorlint // panics carry the value itself
+				panic(reason)
+			}
+			if reason != nil {
 				s.logger.Error("request handler panicked", "path", r.URL.Path, "reason", reason, "stack", string(debug.Stack()))
 				writeProblem(w, http.StatusInternalServerError, "the server failed on this request; its log says why")
 			}

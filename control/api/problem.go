@@ -69,6 +69,15 @@ func fromProblems(problems link.Problems) *huma.ErrorModel {
 	return model
 }
 
+// inPath returns what is wrong with a name in the request's path.
+func inPath(err error) *huma.ErrorModel {
+	model := fromError(err)
+	for _, e := range model.Errors {
+		e.Location = "path." + strings.TrimPrefix(e.Location, "body.")
+	}
+	return model
+}
+
 // fromError turns an error into the problem that is answered; nothing else
 // chooses status codes for errors of the layers below.
 func fromError(err error) *huma.ErrorModel {

@@ -18,7 +18,7 @@ const (
 	Buckets = link.Buckets + 4 // how many there are in all
 )
 
-// RecordFormats are the link record formats this program reads and writes,
+// recordFormats are the link record formats this program reads and writes,
 // best first.
 var recordFormats = []uint32{link.RecordFormat}
 

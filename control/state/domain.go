@@ -32,7 +32,7 @@ func (a *applying) putDomain(op *statepb.PutDomain) (*statepb.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out := changed(op.GetExpected(), found, revision); out != nil {
+	if out := unmet(op.GetExpected(), found, revision); out != nil {
 		return out, nil
 	}
 	domains, err := Domains(a.batch)

@@ -174,7 +174,7 @@ func (a *applying) putChain(op *statepb.PutChain) (*statepb.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out := changed(op.GetExpected(), true, chain.Revision); out != nil {
+	if out := unmet(op.GetExpected(), true, chain.Revision); out != nil {
 		return out, nil
 	}
 	if len(op.GetPlaces()) == 0 || op.GetPlaces()[0].GetFilter() != PlatformFilter {

@@ -91,6 +91,15 @@ func nonNil(s []string) []string {
 	return s
 }
 
+// linkName names a link for people.
+func linkName(l interface {
+	GetDomain() string
+	GetSlug() string
+},
+) string {
+	return "link " + l.GetDomain() + "/" + l.GetSlug()
+}
+
 func flatKey(domain, slug string) []byte {
 	return link.AppendKey(nil, []byte(domain), []byte(slug))
 }
@@ -211,9 +220,9 @@ func (a *applying) updateLink(op *statepb.UpdateLink) (*statepb.Outcome, error) 
 		return nil, err
 	}
 	if !found || old.GetDeletedAt() != 0 {
-		return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, stored.GetSlug()), nil
+		return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, linkName(stored)), nil
 	}
-	if out := changed(op.GetExpected(), found, revision); out != nil {
+	if out := unmet(op.GetExpected(), found, revision); out != nil {
 		return out, nil
 	}
 	stored.Id, stored.CreatedAt, stored.CreatedBy = old.GetId(), old.GetCreatedAt(), old.GetCreatedBy()
@@ -236,9 +245,9 @@ func (a *applying) deleteLink(op *statepb.DeleteLink) (*statepb.Outcome, error) 
 	}
 	inTrash := old.GetDeletedAt() != 0
 	if !found || inTrash && !op.GetRelease() {
-		return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, op.GetSlug()), nil
+		return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, linkName(op)), nil
 	}
-	if out := changed(op.GetExpected(), found, revision); out != nil {
+	if out := unmet(op.GetExpected(), found, revision); out != nil {
 		return out, nil
 	}
 	if !inTrash {

@@ -63,6 +63,12 @@ func (a *applying) apply() (*statepb.Result, error) {
 		return kept, err
 	}
 	result := &statepb.Result{}
+	if len(a.command.GetOperations()) > MaxOperations {
+		for range a.command.GetOperations() {
+			result.Outcomes = append(result.Outcomes, refuse(statepb.Refusal_REFUSAL_MALFORMED, "too many operations"))
+		}
+		return result, nil
+	}
 	filters := slices.ContainsFunc(a.command.GetOperations(), concernsFilters)
 	var before *feedpb.Chain
 	if filters {
@@ -138,9 +144,9 @@ func (a *applying) done() *statepb.Outcome {
 	return &statepb.Outcome{Revision: feed.FromRevision(a.revision)}
 }
 
-// changed reports the refusal of an operation whose expectation is not met:
-// expected nil is any, zero is that there is nothing yet.
-func changed(expected *feedpb.Revision, found bool, at link.Revision) *statepb.Outcome {
+// unmet returns the refusal of an operation whose expectation is not met, nil
+// when it is: expected nil is any, zero is that there is nothing yet.
+func unmet(expected *feedpb.Revision, found bool, at link.Revision) *statepb.Outcome {
 	if expected == nil {
 		return nil
 	}

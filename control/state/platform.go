@@ -8,15 +8,14 @@ import (
 	"suodi/control/link"
 	"suodi/control/state/statepb"
 	"suodi/raftstore"
+	"suodi/wasm/visit"
 )
 
-// Platform numbers below firstAdded belong to the catalog we ship, whose
-// numbers are written in it; those from firstAdded on to entries that admins
-// add. A number is never given twice: entries are retired, not removed.
-const (
-	firstAdded = 128
-	lastNumber = 255
-)
+// lastNumber is the largest platform number. Those from visit.FirstAssigned on
+// belong to entries that admins add, the ones before to the catalog we ship,
+// whose numbers are written in it. A number is never given twice: entries are
+// retired, not removed.
+const lastNumber = 255
 
 // Platform is an entry of the catalog.
 type Platform struct {
@@ -40,7 +39,7 @@ func (a *applying) putPlatform(op *statepb.PutPlatform) (*statepb.Outcome, error
 		}
 		p.Number = old.GetNumber()
 	}
-	if out := changed(op.GetExpected(), found, revision); out != nil {
+	if out := unmet(op.GetExpected(), found, revision); out != nil {
 		return out, nil
 	}
 	if !found {
@@ -67,7 +66,7 @@ func (a *applying) putPlatform(op *statepb.PutPlatform) (*statepb.Outcome, error
 // newNumber returns the wanted number when it is free, or, when none is wanted,
 // the lowest one that no entry ever had; 0 when there is none.
 func (a *applying) newNumber(wanted uint32) (uint32, error) {
-	first, last := uint32(firstAdded), uint32(lastNumber)
+	first, last := uint32(visit.FirstAssigned), uint32(lastNumber)
 	if wanted != 0 {
 		first, last = wanted, wanted
 	}

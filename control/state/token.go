@@ -43,7 +43,7 @@ func (a *applying) deleteToken(id string) (*statepb.Outcome, error) {
 		a.batch.Delete(key(prefixToken, t.GetHash()))
 		return a.done(), nil
 	}
-	return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, id), nil
+	return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, "token "+id), nil
 }
 
 // GetToken returns the token with this hash, nil when there is none.

@@ -169,6 +169,9 @@ func appendFrame(b []byte, message *feedpb.ControlMessage) ([]byte, error) {
 		return b[:start], err
 	}
 	payload := b[start+frameSize:]
+	if len(payload) > maxPayload {
+		return b[:start], fmt.Errorf("message of %d bytes; a frame holds at most %d", len(payload), maxPayload)
+	}
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(payload)))
 	binary.LittleEndian.PutUint32(b[start+4:], crc32.Checksum(payload, castagnoli))
 	return b, nil

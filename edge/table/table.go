@@ -197,10 +197,10 @@ func (t *Table) Bucket(number uint16, revision link.Revision, entries []*feedpb.
 }
 
 func (t *Table) putBucket(m *feedpb.Bucket) {
-	number := uint16(m.GetNumber())
-	if int(number) >= len(t.buckets) {
+	if int64(m.GetNumber()) >= int64(len(t.buckets)) {
 		return
 	}
+	number := uint16(m.GetNumber())
 	b := &bucket{revision: feed.ToRevision(m.GetRevision()), values: make(map[string]value, len(m.GetEntries()))}
 	for _, e := range m.GetEntries() {
 		b.values[string(e.GetKey())] = t.newValue(number, e.GetKey(), e.GetValue())
@@ -245,10 +245,10 @@ func (t *Table) putDelta(delta *feedpb.Delta) {
 	revision := feed.ToRevision(delta.GetRevision())
 	copies := map[uint16]*bucket{}
 	for _, e := range delta.GetEntries() {
-		number := uint16(e.GetBucket())
-		if int(number) >= len(t.buckets) {
+		if int64(e.GetBucket()) >= int64(len(t.buckets)) {
 			continue
 		}
+		number := uint16(e.GetBucket())
 		b := copies[number]
 		if b == nil {
 			old := t.buckets[number].Load()
