@@ -83,7 +83,7 @@ func request(url, token, method, path, body string) (int, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	got, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(got), err
 }
@@ -103,9 +103,9 @@ func ask(t testing.TB, s *control.Server, method, path, body string, status int)
 func TestRestartKeepsEverything(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, config(dir))
-	link := ask(t, s, "POST", "/v1/links", `{"slug":"a","url":"https://example.org/","guard":["wechat"]}`, 201)
+	ask(t, s, "POST", "/v1/links", `{"slug":"a","url":"https://example.org/","guard":["wechat"]}`, 201)
 	ask(t, s, "DELETE", "/v1/links/go.example.com/a?release=true", "", 204)
-	link = ask(t, s, "POST", "/v1/links", `{"slug":"a","url":"https://example.org/2","guard":["wechat"]}`, 201)
+	link := ask(t, s, "POST", "/v1/links", `{"slug":"a","url":"https://example.org/2","guard":["wechat"]}`, 201)
 	ask(t, s, "PUT", "/v1/domains/b.example", `{"default":true}`, 200)
 	ask(t, s, "PUT", "/v1/platforms/newapp", `{"zh":"新","en":"New","kind":"app","order":1,"match":["NewApp/"]}`, 200)
 	paths := []string{"/v1/links", "/v1/domains", "/v1/platforms", "/v1/filters", "/v1/filters/platform/versions", "/v1/chain", "/v1/tokens"}
@@ -348,7 +348,7 @@ func TestFeedAndWaitForEdges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	stream, err := feedpb.NewFeedClient(conn).Follow(t.Context())
 	if err != nil {
 		t.Fatal(err)

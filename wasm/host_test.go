@@ -395,9 +395,12 @@ func TestNothingOfThePreviousVisitIsLeft(t *testing.T) {
 		tooLarge bool
 	}{
 		{"first", short, false},
-		{"long", long, false}, {"short after long", short, false}, {"short after short", short, false},
+		{"long", long, false},
+		{"short after long", short, false},
+		{"short after short", short, false},
 		{"empty", func(*abi.Visit) {}, false},
-		{"too long", tooLong, true}, {"short after too long", short, false},
+		{"too long", tooLong, true},
+		{"short after too long", short, false},
 	} {
 		out := run(h, visit.fill)
 		if visit.tooLarge {

@@ -243,7 +243,8 @@ func TestFilters(t *testing.T) {
 		{"dishonest", "x", "name: x\nrules:\n  - when: visit.bot\n    then: guide\n", "application/yaml", 422, []string{"body:3:"}},
 		{
 			"a failing test", "x", ruleSet("x", "wechat") + "tests:\n  - name: my own test\n    visit: {user_agent: Lynx}\n    expect: deny\n",
-			"application/yaml", 422, []string{"fails its own tests", "my own test", "want deny, got pass"},
+			"application/yaml", 422,
+			[]string{"fails its own tests", "my own test", "want deny, got pass"},
 		},
 		{"an unknown parameter", "x?promote=some", ruleSet("x", "qq"), "application/yaml", 422, []string{"promote"}},
 	} {

@@ -363,7 +363,10 @@ func TestBatch(t *testing.T) {
 		name, body string
 		status     int
 	}{
-		{"no rows", `{"links":[]}`, 422}, {"no links", `{}`, 422}, {"links no list", `{"links":{}}`, 422}, {"an unknown field", `{"links":[{}],"x":1}`, 422},
+		{"no rows", `{"links":[]}`, 422},
+		{"no links", `{}`, 422},
+		{"links no list", `{"links":{}}`, 422},
+		{"an unknown field", `{"links":[{}],"x":1}`, 422},
 		{"no JSON", `{"links":[{]}`, 400},
 		{"a row too many", `{"links":[` + strings.Repeat(`{},`, 10_000) + `{}]}`, 422},
 		{"a body over the limit", `{"links":[` + strings.Repeat(" ", 8<<20) + `{}]}`, 413},

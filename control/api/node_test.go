@@ -71,7 +71,7 @@ func (n *node) send(method, path string, body io.Reader, headers ...string) *ans
 	if err != nil {
 		n.t.Fatalf("%s %s: %v", method, path, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	got, err := io.ReadAll(resp.Body)
 	if err != nil {
 		n.t.Fatal(err)

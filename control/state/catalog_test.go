@@ -208,7 +208,7 @@ func TestPlatformFilterStays(t *testing.T) {
 	}
 	c.done(stage("x", "one", true))
 	for name, chain := range map[string][]string{"empty": {}, "without it": {"x"}, "behind another": {"x", "platform"}} {
-		t.Run(name, func(t *testing.T) { c.refused(putChain(nil, chain...), statepb.Refusal_REFUSAL_KEPT) })
+		t.Run(name, func(*testing.T) { c.refused(putChain(nil, chain...), statepb.Refusal_REFUSAL_KEPT) })
 	}
 }
 
