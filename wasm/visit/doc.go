@@ -37,8 +37,8 @@
 //
 // # Versions
 //
-// Names and versions of browser and operating system come from uap-core's
-// rules through uap-go. That takes milliseconds, so a Classifier remembers
-// them, and leaves the parsing to one worker behind the answer unless they are
+// Names and versions of browser and operating system are what uap-go finds with
+// uap-core's rules, by way of package useragent. A Classifier remembers them,
+// and leaves finding them to one worker behind the answer unless they are
 // needed at once.
 package visit

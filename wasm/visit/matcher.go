@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"suodi/wasm/abi"
+	"suodi/wasm/visit/tokens"
 )
 
 // MaxScan is how many bytes of a user agent are looked at. Real ones stay
@@ -46,8 +47,8 @@ type clause struct {
 
 // matcher is a catalog made ready for matching.
 type matcher struct {
-	automaton *automaton
-	words     int             // of a tokenSet that are in use
+	automaton *tokens.Automaton
+	words     int             // of a tokens.Set that are in use
 	clauses   [][]clause      // by token: those that need it
 	numbers   [groups][]uint8 // by rank
 
@@ -57,7 +58,7 @@ type matcher struct {
 
 // newMatcher makes the matcher for the entries of c, which are in order.
 func newMatcher(c *Catalog) (*matcher, error) {
-	b := builder{numbered: map[token]uint16{}}
+	b := builder{numbered: map[tokens.Token]uint16{}}
 	m := &matcher{}
 	for i := range c.entries {
 		if c.entries[i].ID != WebView {
@@ -69,7 +70,7 @@ func newMatcher(c *Catalog) (*matcher, error) {
 	m.addClauses(&b, webView, groupApp, uint16(len(m.numbers[groupApp])))
 	m.numbers[groupApp] = append(m.numbers[groupApp], webView.Number)
 
-	a, err := newAutomaton(b.tokens)
+	a, err := tokens.New(b.tokens)
 	if err != nil {
 		return nil, err
 	}
@@ -109,17 +110,17 @@ func (m *matcher) addClauses(b *builder, e *Entry, g group, rank uint16) {
 			}
 		}
 		if alternative.Prefix != "" {
-			filed, longest = b.token(token{alternative.Prefix, true}), -1
+			filed, longest = b.token(tokens.Token{Text: alternative.Prefix, Anchored: true}), -1
 		} else {
-			filed = b.token(token{alternative.All[longest], false})
+			filed = b.token(tokens.Token{Text: alternative.All[longest]})
 		}
 		for i, text := range alternative.All {
 			if i != longest {
-				c.all = append(c.all, b.token(token{text, false}))
+				c.all = append(c.all, b.token(tokens.Token{Text: text}))
 			}
 		}
 		for _, text := range alternative.None {
-			c.none = append(c.none, b.token(token{text, false}))
+			c.none = append(c.none, b.token(tokens.Token{Text: text}))
 		}
 		b.clauses[filed] = append(b.clauses[filed], c)
 	}
@@ -127,12 +128,12 @@ func (m *matcher) addClauses(b *builder, e *Entry, g group, rank uint16) {
 
 // builder numbers tokens.
 type builder struct {
-	numbered map[token]uint16
-	tokens   []token
+	numbered map[tokens.Token]uint16
+	tokens   []tokens.Token
 	clauses  [][]clause
 }
 
-func (b *builder) token(t token) uint16 {
+func (b *builder) token(t tokens.Token) uint16 {
 	n, ok := b.numbered[t]
 	if !ok {
 		n = uint16(len(b.tokens))
@@ -147,10 +148,10 @@ func (b *builder) token(t token) uint16 {
 func (c *Catalog) Match(userAgent []byte) Platforms {
 	var (
 		m     = c.matcher
-		found tokenSet
+		found tokens.Set
 		p     Platforms
 	)
-	m.automaton.find(userAgent[:min(len(userAgent), MaxScan)], &found)
+	m.automaton.Find(userAgent[:min(len(userAgent), MaxScan)], &found)
 	best := m.choose(&found, &p.Set)
 
 	p.Platform = m.browser
@@ -179,7 +180,7 @@ func (c *Catalog) Match(userAgent []byte) Platforms {
 
 // choose returns the lowest rank of each group that the found tokens allow,
 // and adds the flags they allow to flags.
-func (m *matcher) choose(found *tokenSet, flags *abi.Set) (best [groups]uint16) {
+func (m *matcher) choose(found *tokens.Set, flags *abi.Set) (best [groups]uint16) {
 	for g := range best {
 		best[g] = none
 	}
@@ -203,14 +204,14 @@ func (m *matcher) choose(found *tokenSet, flags *abi.Set) (best [groups]uint16) 
 
 // holds reports whether the tokens found satisfy the clause, given that the
 // one it is filed under was found.
-func (c *clause) holds(found *tokenSet) bool {
+func (c *clause) holds(found *tokens.Set) bool {
 	for _, t := range c.all {
-		if !found.has(t) {
+		if !found.Has(t) {
 			return false
 		}
 	}
 	for _, t := range c.none {
-		if found.has(t) {
+		if found.Has(t) {
 			return false
 		}
 	}

@@ -4,8 +4,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/ua-parser/uap-go/uaparser"
-	"gopkg.in/yaml.v3"
+	"suodi/wasm/visit/useragent"
 )
 
 // Versions are the names and major versions that uap-core's rules find in a
@@ -25,36 +24,27 @@ type parsed struct {
 	browser []byte
 }
 
-// parser applies uap-core's rules for browsers and operating systems. Loading
-// them takes some 30 ms, so that waits until somebody needs them.
+// parser applies uap-core's rules for browsers and operating systems. Making
+// them ready takes some 30 ms, so that waits until somebody needs them.
 type parser struct {
 	once  sync.Once
-	rules *uaparser.Parser
+	rules *useragent.Parser
 }
 
 func (p *parser) load() {
 	p.once.Do(func() {
-		var definitions uaparser.RegexDefinitions
-		if err := yaml.Unmarshal(uaparser.DefinitionYaml, &definitions); err != nil {
-			panic(err) // part of the library
-		}
-		definitions.Device = nil // most of the rules, and of no use here
-		rules, err := uaparser.New(
-			uaparser.WithRegexDefinitions(definitions),
-			uaparser.WithCacheSize(1), // its own cache cannot be switched off
-		)
+		rules, err := useragent.New()
 		if err != nil {
-			panic(err) // no option that can fail
+			panic(err) // part of the library
 		}
 		p.rules = rules
 	})
 }
 
-// parse takes about 1 to 3 ms for a real user agent. It calls the library's
-// two parts itself: its Parse would start a goroutine for each.
+// parse takes a few microseconds once the rules are there.
 func (p *parser) parse(agent string) *parsed {
 	p.load()
-	browser, os := p.rules.ParseUserAgent(agent), p.rules.ParseOs(agent)
+	browser, os := p.rules.Parse(agent)
 	return &parsed{
 		Versions: Versions{
 			Browser:      browser.Family,

@@ -1,4 +1,7 @@
-package visit
+// Package tokens finds which of many tokens occur in a text, in one pass of an
+// Aho–Corasick automaton (Aho and Corasick, "Efficient string matching",
+// 1975). It must not know what a token stands for.
+package tokens
 
 import (
 	"errors"
@@ -7,46 +10,48 @@ import (
 
 // Limits of an automaton. A state takes 256 bytes, so it has at most 4 MiB.
 const (
-	maxStates      = 16 << 10
-	maxTokens      = 1024 // distinct ones
-	tokenWords     = maxTokens / 64
-	maxClasses     = 128
+	// MaxTokens is how many tokens there may be.
+	MaxTokens  = 2048
+	maxStates  = 16 << 10
+	maxClasses = 128
+
+	setWords       = MaxTokens / 64
 	otherClass     = 0 // bytes that are in no token
-	startClass     = 1 // not a byte: what every user agent begins with
+	startClass     = 1 // not a byte: what every text begins with
 	firstByteClass = 2
 )
 
-// tokenSet is a set of token numbers, a bit each.
-type tokenSet [tokenWords]uint64
+// Set is a set of token numbers, a bit each.
+type Set [setWords]uint64
 
-func (s *tokenSet) has(t uint16) bool { return s[t>>6]&(1<<(t&63)) != 0 }
+// Has reports whether token t is in the set.
+func (s *Set) Has(t uint16) bool { return s[t>>6]&(1<<(t&63)) != 0 }
 
-// automaton finds every token of a catalog in one pass. Tokens are printable
-// ASCII, so their bytes and the two classes above fit in a row of 128.
-type automaton struct {
+// Automaton finds tokens. They are printable ASCII, so their bytes and the two
+// classes above fit in a row of 128. It may be used concurrently.
+type Automaton struct {
 	class    [256]uint8
 	next     [][maxClasses]uint16
-	begin    uint16   // the state before a user agent's first byte
+	begin    uint16   // the state before a text's first byte
 	firstHit uint16   // states from here on end a token
 	ends     []uint32 // of state firstHit+i: tokens[ends[i]:ends[i+1]]
 	tokens   []uint16
 	longest  int // bytes of the longest token
 }
 
-// token is something to be found; anchored ones only where a user agent
-// begins.
-type token struct {
-	text     string
-	anchored bool
+// Token is something to be found, printable ASCII and not empty.
+type Token struct {
+	Text     string
+	Anchored bool // to be found only where the text begins
 }
 
-// newAutomaton builds the automaton for tokens; its token numbers are their
+// New builds the automaton for tokens, all different. Their numbers are their
 // indices.
-func newAutomaton(tokens []token) (*automaton, error) {
-	if len(tokens) > maxTokens {
-		return nil, errors.New("more than 1024 different tokens")
+func New(tokens []Token) (*Automaton, error) {
+	if len(tokens) > MaxTokens {
+		return nil, errors.New("more than 2048 tokens")
 	}
-	a := &automaton{longest: 1}
+	a := &Automaton{longest: 1}
 	a.setClasses(tokens)
 	rows, ends, err := a.trie(tokens)
 	if err != nil {
@@ -57,11 +62,11 @@ func newAutomaton(tokens []token) (*automaton, error) {
 	return a, nil
 }
 
-func (a *automaton) setClasses(tokens []token) {
+func (a *Automaton) setClasses(tokens []Token) {
 	var used [256]bool
 	for _, t := range tokens {
-		a.longest = max(a.longest, len(t.text))
-		for _, b := range []byte(t.text) {
+		a.longest = max(a.longest, len(t.Text))
+		for _, b := range []byte(t.Text) {
 			used[b] = true
 		}
 	}
@@ -76,14 +81,19 @@ func (a *automaton) setClasses(tokens []token) {
 
 // trie returns a row of children for each state, 0 meaning none (the root is
 // nobody's child), and the tokens that end there.
-func (a *automaton) trie(tokens []token) (rows [][maxClasses]uint16, ends [][]uint16, err error) {
-	rows, ends = make([][maxClasses]uint16, 1), make([][]uint16, 1)
+func (a *Automaton) trie(tokens []Token) (rows [][maxClasses]uint16, ends [][]uint16, err error) {
+	states := 1
+	for _, t := range tokens {
+		states += len(t.Text) + 1
+	}
+	rows = make([][maxClasses]uint16, 1, min(states, maxStates))
+	ends = make([][]uint16, 1, min(states, maxStates))
 	for i, t := range tokens {
-		path := make([]uint8, 0, len(t.text)+1)
-		if t.anchored {
+		path := make([]uint8, 0, len(t.Text)+1)
+		if t.Anchored {
 			path = append(path, startClass)
 		}
-		for _, b := range []byte(t.text) {
+		for _, b := range []byte(t.Text) {
 			path = append(path, a.class[b])
 		}
 		state := uint16(0)
@@ -105,7 +115,7 @@ func (a *automaton) trie(tokens []token) (rows [][maxClasses]uint16, ends [][]ui
 // link turns the trie into the automaton: every row leads on, and a state ends
 // what the state of its longest proper suffix ends. It returns the states,
 // nearest to the root first.
-func (a *automaton) link(rows [][maxClasses]uint16, ends [][]uint16) (order []uint16) {
+func (a *Automaton) link(rows [][maxClasses]uint16, ends [][]uint16) (order []uint16) {
 	suffix := make([]uint16, len(rows))
 	order = append(make([]uint16, 0, len(rows)), 0)
 	for i := 0; i < len(order); i++ {
@@ -129,7 +139,7 @@ func (a *automaton) link(rows [][maxClasses]uint16, ends [][]uint16) (order []ui
 
 // renumber puts states that end tokens behind those that do not, so that one
 // comparison tells them apart, and either sort nearest to the root first.
-func (a *automaton) renumber(rows [][maxClasses]uint16, ends [][]uint16, order []uint16) {
+func (a *Automaton) renumber(rows [][maxClasses]uint16, ends [][]uint16, order []uint16) {
 	slices.SortStableFunc(order, func(s, t uint16) int {
 		return min(len(ends[s]), 1) - min(len(ends[t]), 1)
 	})
@@ -153,12 +163,12 @@ func (a *automaton) renumber(rows [][maxClasses]uint16, ends [][]uint16, order [
 	a.begin = a.next[number[0]][startClass]
 }
 
-// find adds to found every token that occurs in text. A step of an automaton
+// Find adds to found every token that occurs in text. A step of an automaton
 // waits for the step before it, so a longer text is walked from two places at
 // once. The second begins early enough to meet every token that ends behind
 // the first one's part. (Four places, and collecting hits without branches,
 // were measured to be slower.)
-func (a *automaton) find(text []byte, found *tokenSet) {
+func (a *Automaton) Find(text []byte, found *Set) {
 	state := a.begin
 	if len(text) >= 2*a.longest {
 		half := (len(text) + a.longest) / 2
@@ -174,9 +184,9 @@ func (a *automaton) find(text []byte, found *tokenSet) {
 	}
 }
 
-// findTwo walks two texts of equal length, the first from where a user agent
+// findTwo walks two texts of equal length, the first from where the whole text
 // begins, and returns the state that ends it.
-func (a *automaton) findTwo(front, back []byte, found *tokenSet) uint16 {
+func (a *Automaton) findTwo(front, back []byte, found *Set) uint16 {
 	next, class, firstHit := a.next, &a.class, a.firstHit
 	state, other := a.begin, uint16(0)
 	back = back[:len(front)]
@@ -194,9 +204,9 @@ func (a *automaton) findTwo(front, back []byte, found *tokenSet) uint16 {
 }
 
 // add adds to found the tokens that end in a state.
-func (a *automaton) add(state uint16, found *tokenSet) {
+func (a *Automaton) add(state uint16, found *Set) {
 	i := state - a.firstHit
 	for _, t := range a.tokens[a.ends[i]:a.ends[i+1]] {
-		found[t>>6&(tokenWords-1)] |= 1 << (t & 63)
+		found[t>>6&(setWords-1)] |= 1 << (t & 63)
 	}
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package useragent_test
+
+const raceDetector = false
