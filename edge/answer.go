@@ -93,18 +93,23 @@ func (v *visitState) sendRobots() bool {
 
 // showPage answers with a page.
 func (v *visitState) showPage(kind page.Kind, a answer) bool {
-	return v.show(kind, a, page.Data{})
+	return v.show(kind, a, page.Data{Lang: v.lang()})
+}
+
+// lang is the language that the visitor's pages speak.
+func (v *visitState) lang() page.Lang {
+	return page.Language(v.ctx.Request.Header.Peek(fasthttp.HeaderAcceptLanguage))
 }
 
 // showUnavailable answers a visit that this edge cannot serve now.
 func (v *visitState) showUnavailable(a answer) bool {
 	v.ctx.Response.Header.Set("Retry-After", retryAfter)
-	return v.show(page.Unavailable, a, page.Data{})
+	return v.showPage(page.Unavailable, a)
 }
 
 // showBadRequest answers a request that asks for no link.
 func (v *visitState) showBadRequest(status int) bool {
-	v.show(page.BadRequest, answerBad, page.Data{})
+	v.showPage(page.BadRequest, answerBad)
 	v.ctx.SetStatusCode(status)
 	return false
 }
@@ -112,7 +117,7 @@ func (v *visitState) showBadRequest(status int) bool {
 // showVerdict answers what a filter did not let pass. People and crawlers get
 // the same: the page speaks of the app in the visit's set, never of the bot.
 func (v *visitState) showVerdict(kind page.Kind, a answer) bool {
-	lang := page.Language(v.ctx.Request.Header.Peek(fasthttp.HeaderAcceptLanguage))
+	lang := v.lang()
 	data := page.Data{Lang: lang}
 	if v.outcome.Code != 0 {
 		_, filter := v.chain.At(v.outcome.At)
@@ -139,7 +144,6 @@ func (v *visitState) showVerdict(kind page.Kind, a answer) bool {
 
 func (v *visitState) show(kind page.Kind, a answer, data page.Data) bool {
 	v.answer = a
-	data.Lang = page.Language(v.ctx.Request.Header.Peek(fasthttp.HeaderAcceptLanguage))
 	if v.domain != nil {
 		data.DomainName = v.domain.shown
 	}
@@ -166,7 +170,9 @@ func (s *Server) refuseRequest(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &network) && network.Timeout():
 		status = fasthttp.StatusRequestTimeout
 	}
-	s.metrics.refused.Add(1)
+	if status != fasthttp.StatusRequestTimeout { // most of those said nothing at all
+		s.metrics.refused.Add(1)
+	}
 	ctx.Response.Reset()
 	for _, h := range s.pages.Headers(page.BadRequest) {
 		ctx.Response.Header.Set(h.Name, h.Value)

@@ -2,6 +2,8 @@ package edge
 
 import (
 	"errors"
+	"log/slog"
+	"net"
 
 	"github.com/valyala/fasthttp"
 
@@ -33,4 +35,9 @@ func (s *Server) Panics() (n uint64) {
 		n += s.visits[i].count.answers[answerPanic].Load()
 	}
 	return n
+}
+
+// PatientListener wraps a listener as Open does.
+func PatientListener(l net.Listener, logger *slog.Logger) net.Listener {
+	return patientListener{l, logger}
 }

@@ -16,6 +16,7 @@ import (
 	"suodi/control/link"
 	"suodi/wasm"
 	"suodi/wasm/filters"
+	"suodi/wasm/visit"
 )
 
 // platformFilter enforces links' allow and guard sets.
@@ -26,16 +27,19 @@ const platformFilter = "platform"
 type parts uint8
 
 const (
-	partWorld parts = 1 << iota // domains and catalog
+	partDomains parts = 1 << iota
+	partCatalog
 	partChain
 
-	everything = partWorld | partChain
+	everything = partDomains | partCatalog | partChain
 )
 
 func partOf(bucket uint32) parts {
 	switch bucket {
-	case feed.BucketDomains, feed.BucketPlatforms:
-		return partWorld
+	case feed.BucketDomains:
+		return partDomains
+	case feed.BucketPlatforms:
+		return partCatalog
 	case feed.BucketChain, feed.BucketModules:
 		return partChain
 	}
@@ -45,8 +49,9 @@ func partOf(bucket uint32) parts {
 // replica turns what the feed says into what visits read. Its feed.Replica
 // methods are called from one goroutine.
 type replica struct {
-	server *Server
-	logger *slog.Logger
+	server     *Server
+	logger     *slog.Logger
+	catalogErr error // why the catalog in force is an old one
 
 	mu        sync.Mutex
 	connected bool
@@ -55,6 +60,7 @@ type replica struct {
 	reason    error // why it is not connected
 	filters   []*feedpb.FilterStatus
 	worldErr  error // why the domains or the catalog in force are old ones
+	chainErr  error // why the chain in force is an old one
 }
 
 func newReplica(s *Server) *replica {
@@ -120,8 +126,8 @@ func (r *replica) Filters() []*feedpb.FilterStatus {
 // refresh makes anew what has changed. What cannot be made is reported, and
 // the last good one stays in force.
 func (r *replica) refresh(changed parts) {
-	if changed&partWorld != 0 {
-		err := r.refreshWorld()
+	if changed&(partDomains|partCatalog) != 0 {
+		err := r.refreshWorld(changed&partCatalog != 0)
 		r.mu.Lock()
 		r.worldErr = err
 		r.mu.Unlock()
@@ -134,17 +140,23 @@ func (r *replica) refresh(changed parts) {
 	}
 }
 
-func (r *replica) refreshWorld() error {
-	catalog, err := readCatalog(r.server.table)
-	if err != nil {
-		return err
+// refreshWorld reads the domains, and the catalog when it may have changed: a
+// new one makes the classifier forget. A catalog that cannot be read leaves the
+// last good one in force and the domains as they should be.
+func (r *replica) refreshWorld(catalogChanged bool) (err error) {
+	catalog := r.server.classifier.Catalog()
+	if catalogChanged || r.catalogErr != nil {
+		var told *visit.Catalog
+		if told, r.catalogErr = readCatalog(r.server.table); r.catalogErr == nil {
+			catalog = told
+			r.server.classifier.Swap(catalog)
+		}
 	}
 	w, err := newWorld(r.server.table, catalog)
-	r.server.classifier.Swap(catalog)
 	if w != nil || err == nil {
 		r.server.world.Store(w)
 	}
-	return err
+	return errors.Join(r.catalogErr, err)
 }
 
 // refreshChain puts the chain that the feed told in force.
@@ -176,7 +188,7 @@ func (r *replica) refreshChain() {
 		statuses = append(statuses, status)
 	}
 	r.mu.Lock()
-	r.filters = statuses
+	r.filters, r.chainErr = statuses, err
 	r.mu.Unlock()
 }
 
@@ -229,12 +241,7 @@ type health struct {
 func (r *replica) health() health {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h := health{connected: r.connected, reason: r.reason, head: r.head, filterErr: r.worldErr}
+	h := health{connected: r.connected, reason: r.reason, head: r.head, filterErr: errors.Join(r.worldErr, r.chainErr)}
 	h.stale = time.Since(r.lastHeard) > staleAfter
-	for _, f := range r.filters {
-		if f.GetError() != "" {
-			h.filterErr = errors.Join(h.filterErr, errors.New(f.GetError()))
-		}
-	}
 	return h
 }

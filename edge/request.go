@@ -76,6 +76,9 @@ func (v *visitState) readHost(host []byte) ([]byte, bool) {
 	if end > 1 && lower[end-1] == '.' { // the same host, fully qualified
 		end--
 	}
+	if end == 0 || host[0] == '[' && lower[end-1] != ']' {
+		return nil, false
+	}
 	return lower[:end], true
 }
 
@@ -95,6 +98,9 @@ func (v *visitState) readSlug(path []byte) bool {
 	if !ok {
 		return v.showBadRequest(fasthttp.StatusBadRequest)
 	}
+	if slug == nil { // too long
+		return v.showPage(page.NotFound, answerNotFound)
+	}
 	if len(slug) > 1 && slug[len(slug)-1] == '/' { // as some apps write links
 		slug = slug[:len(slug)-1]
 	}
@@ -105,11 +111,11 @@ func (v *visitState) readSlug(path []byte) bool {
 	return true
 }
 
-// decodeSlug percent-decodes a path into room, up to one byte more than a slug
-// can have, and brings it into NFC. It fails for what no slug can be: broken
-// escapes, control characters, invalid UTF-8.
+// decodeSlug percent-decodes a path into room and brings it into NFC. It fails
+// for what no slug can be: broken escapes, control characters, invalid UTF-8.
+// What does not fit room, which is more than any slug can need, is nil.
 func decodeSlug(room, path []byte) (slug []byte, ok bool) {
-	ascii := true
+	ascii, fits := true, true
 	for i := 0; i < len(path); i++ {
 		c := path[i]
 		if c == '%' {
@@ -127,14 +133,14 @@ func decodeSlug(room, path []byte) (slug []byte, ok bool) {
 			return nil, false
 		}
 		ascii = ascii && c < utf8.RuneSelf
-		if len(room) < cap(room) {
+		if fits = fits && len(room) < cap(room); fits {
 			room = append(room, c)
 		}
 	}
-	if ascii {
-		return room, true
+	if !fits {
+		return nil, true
 	}
-	if len(room) == cap(room) { // longer than any slug, perhaps cut inside a character
+	if ascii {
 		return room, true
 	}
 	if !utf8.Valid(room) {

@@ -208,7 +208,7 @@ func (s *Server) run() {
 		ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
 	s.owned.Go(func() {
-		if err := s.http.Serve(s.listen.edge); err != nil && !s.draining.Load() {
+		if err := s.http.Serve(patientListener{s.listen.edge, s.config.Logger}); err != nil && !s.draining.Load() {
 			s.failed <- fmt.Errorf("edge: %w", err)
 		}
 	})
@@ -277,6 +277,10 @@ func (s *Server) Close() error {
 		defer cancel()
 		if s.http != nil {
 			errs = append(errs, s.http.ShutdownWithContext(ctx), s.admin.Shutdown(ctx))
+			// A shutdown before Serve has the listener would leave it open.
+			if err := s.listen.edge.Close(); !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
 		} else {
 			for _, l := range []net.Listener{s.listen.edge, s.listen.admin} {
 				if l != nil {

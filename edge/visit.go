@@ -30,12 +30,13 @@ type visitState struct {
 	target  []byte
 	answer  answer
 
-	decoded [link.MaxSlug + 1]byte // the slug, percent-decoded
+	decoded [4 * link.MaxSlug]byte // the path, percent-decoded; normalizing may shorten it
 	host    [260]byte              // the host, in lower case
 	keyRoom [260 + link.MaxSlug + 2]byte
 	page    []byte
 
 	shortURL []byte // as a guide shows it
+	route    []byte // where a filter routes the visit, checked
 
 	count counters
 }
@@ -122,13 +123,20 @@ func (v *visitState) showExpired() bool {
 func (v *visitState) runFilters() bool {
 	for from := 0; ; from = v.outcome.At + 1 {
 		v.outcome = v.slot.Run(v.chain, from)
+		if v.outcome.Action == abi.Route {
+			v.readRoute()
+		}
 		if v.outcome.Err == nil || v.outcome.Err == abi.ErrTooLarge { //nolint:errorlint // hot path; Run never wraps it
 			break
 		}
-		v.server.config.Logger.Error("filter broke on a visit", "error", v.outcome.Err)
-		// The platform filter has nothing to say about a link without sets, so
-		// nothing is lost with it there.
-		if name, _ := v.chain.At(v.outcome.At); name != platformFilter || v.record.HasSets() {
+		name, filter := v.chain.At(v.outcome.At)
+		if filter.Failures() == 1 { // the others are counted
+			v.server.config.Logger.Error("filter broke on a visit", "error", v.outcome.Err)
+		}
+		// Where the filter fails open the next one decides. The platform filter
+		// has nothing to say about a link without sets, so nothing is lost with
+		// it there.
+		if v.outcome.Action == abi.Deny && (name != platformFilter || v.record.HasSets()) {
 			break
 		}
 	}
@@ -143,16 +151,22 @@ func (v *visitState) runFilters() bool {
 	return true
 }
 
+// readRoute checks where a filter routes the visit; a bad URL is the filter's
+// failure.
+func (v *visitState) readRoute() {
+	destination, err := link.ParseDestination(string(v.outcome.URL), link.DestinationPolicy{OwnDomains: v.world.owns})
+	if err != nil {
+		v.outcome = v.slot.Fail(v.chain, v.outcome.At, err)
+		return
+	}
+	v.route = append(v.route[:0], destination.URL...)
+}
+
 // chooseTarget says where the visit goes.
 func (v *visitState) chooseTarget() bool {
 	v.target = v.record.Destination()
 	if v.outcome.Action == abi.Route {
-		destination, err := link.ParseDestination(string(v.outcome.URL), link.DestinationPolicy{OwnDomains: v.world.owns})
-		if err != nil {
-			v.server.config.Logger.Error("filter routed to a bad URL", "error", err)
-			return v.showPage(page.Refused, answerRefused)
-		}
-		v.target = []byte(destination.URL)
+		v.target = v.route
 	}
 	return true
 }

@@ -69,10 +69,8 @@ func (s *Slot) Run(chain *Chain, from int) Outcome {
 			return Outcome{Action: abi.Deny, At: i, Err: err}
 		}
 		if err != nil {
-			link.filter.failures.Add(1)
-			link.filter.discard(s.host.ctx, s.Index)
-			if link.filter.manifest.Fail == abi.FailClosed {
-				return Outcome{Action: abi.Deny, At: i, Err: fmt.Errorf("filter %s: %w", link.name, err)}
+			if outcome := s.Fail(chain, i, err); outcome.Action != abi.Pass {
+				return outcome
 			}
 			continue
 		}
@@ -82,6 +80,21 @@ func (s *Slot) Run(chain *Chain, from int) Outcome {
 		}
 	}
 	return Outcome{Action: abi.Pass, At: len(chain.links)}
+}
+
+// Fail says that the filter at a place of the chain broke on this visit, be it
+// that its verdict turned out to be of no use: it loses its instance and is
+// counted. The outcome is its fail mode's: deny with Err set, or pass, after
+// which a caller runs on from At+1.
+func (s *Slot) Fail(chain *Chain, at int, reason error) Outcome {
+	link := &chain.links[at]
+	link.filter.failures.Add(1)
+	link.filter.discard(s.host.ctx, s.Index)
+	outcome := Outcome{Action: abi.Pass, At: at, Err: fmt.Errorf("filter %s: %w", link.name, reason)}
+	if link.filter.manifest.Fail == abi.FailClosed {
+		outcome.Action = abi.Deny
+	}
+	return outcome
 }
 
 func (s *Slot) call(link *chainLink) (Outcome, error) {

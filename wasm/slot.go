@@ -30,15 +30,16 @@ type Slot struct {
 // there are slots, it yields until one is free.
 func (h *Host) Acquire(hint uint64) *Slot {
 	n := uint64(len(h.slots))
-	for at := hint % n; ; at++ {
-		if at == n {
-			at = 0
-		}
+	first := hint % n
+	for at := first; ; {
 		slot := &h.slots[at]
 		if word := slot.word.Load(); word&1 == 0 && slot.word.CompareAndSwap(word, word+1) {
 			return slot
 		}
-		if at == hint%n {
+		if at++; at == n {
+			at = 0
+		}
+		if at == first { // all are taken
 			runtime.Gosched()
 		}
 	}

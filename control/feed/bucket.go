@@ -12,8 +12,8 @@ import (
 const (
 	BucketDomains   = link.Buckets
 	BucketPlatforms = link.Buckets + 1
-	BucketChain     = link.Buckets + 2
-	BucketModules   = link.Buckets + 3
+	BucketModules   = link.Buckets + 2
+	BucketChain     = link.Buckets + 3 // after the modules it names: a snapshot cut short names none that did not come
 
 	Buckets = link.Buckets + 4 // how many there are in all
 )

@@ -13,14 +13,14 @@
 //	0…4095  link.Key            link.Record
 //	4096    domain's name       feedpb.Domain
 //	4097    platform's number   feedpb.Platform
-//	4098    (empty)             feedpb.Chain
-//	4099    SHA-256 of module   the module's bytes; only modules in force
+//	4098    SHA-256 of module   the module's bytes; only modules in force
+//	4099    (empty)             feedpb.Chain
 //
 // # Conversation
 //
 // One gRPC stream an edge (feed.proto). The edge says Hello: who it is, which
 // cluster and revision it holds, which record formats it reads. The server
-// answers Welcome and then either the deltas that the edge has not seen or,
+// answers Welcome, to which the edge acknowledges what it holds, and then either the deltas that the edge has not seen or,
 // when those are no longer kept, a snapshot: every bucket, then SnapshotEnd.
 //
 // A Delta names the revision it applies to; an edge refuses any other with a

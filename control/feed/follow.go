@@ -115,7 +115,7 @@ type follower struct {
 	config  FollowConfig
 	replica Replica
 	stream  grpc.BidiStreamingClient[feedpb.EdgeMessage, feedpb.ControlMessage]
-	heard   bool
+	heard   bool            // something that was taken, so that a next attempt is worth making soon
 	parts   []*feedpb.Entry // of the bucket that is arriving
 }
 
@@ -146,14 +146,15 @@ func (f *follower) follow(ctx context.Context, upstream string) (err error) {
 		return f.closing(err)
 	}
 	for {
+		silence.Reset(f.config.Silence)
 		message, err := f.stream.Recv()
+		silence.Stop() // how long the edge takes is not the upstream's silence
 		if err != nil {
 			if cause := context.Cause(ctx); errors.Is(cause, errSilence) {
 				return cause
 			}
 			return err
 		}
-		silence.Reset(f.config.Silence)
 		if err := f.take(message); err != nil {
 			return f.refuse(err)
 		}
@@ -189,15 +190,21 @@ func (f *follower) refuse(reason error) error {
 func (f *follower) take(message *feedpb.ControlMessage) error {
 	switch m := message.GetMessage().(type) {
 	case *feedpb.ControlMessage_Welcome:
-		f.heard = true
 		f.replica.Connected(true, nil)
-		return f.replica.Begin(m.Welcome.GetClusterId(), m.Welcome.GetSnapshot())
+		if err := f.replica.Begin(m.Welcome.GetClusterId(), m.Welcome.GetSnapshot()); err != nil {
+			return err
+		}
+		if m.Welcome.GetSnapshot() {
+			return nil
+		}
+		return f.acknowledge() // so that the server knows how the filters fare
 	case *feedpb.ControlMessage_Bucket:
 		return f.takeBucket(m.Bucket)
 	case *feedpb.ControlMessage_SnapshotEnd:
 		if err := f.replica.End(ToRevision(m.SnapshotEnd.GetRevision())); err != nil {
 			return err
 		}
+		f.heard = true
 		return f.acknowledge()
 	case *feedpb.ControlMessage_Delta:
 		_, held := f.replica.Held()
@@ -207,9 +214,13 @@ func (f *follower) take(message *feedpb.ControlMessage) error {
 		if err := f.replica.Delta(m.Delta); err != nil {
 			return err
 		}
+		f.heard = true
 		return f.acknowledge()
 	case *feedpb.ControlMessage_Heartbeat:
 		f.replica.Heartbeat(ToRevision(m.Heartbeat.GetHead()), time.Unix(0, m.Heartbeat.GetClusterTime()))
+		if _, held := f.replica.Held(); held == ToRevision(m.Heartbeat.GetHead()) {
+			f.heard = true
+		}
 		return nil
 	default:
 		return nil // of a newer control plane; what an edge must understand is agreed in the hello
@@ -238,7 +249,11 @@ func (f *follower) takeBucket(part *feedpb.Bucket) error {
 
 func (f *follower) acknowledge() error {
 	_, held := f.replica.Held()
-	return f.stream.Send(&feedpb.EdgeMessage{Message: &feedpb.EdgeMessage_Ack{Ack: &feedpb.Ack{
+	err := f.stream.Send(&feedpb.EdgeMessage{Message: &feedpb.EdgeMessage_Ack{Ack: &feedpb.Ack{
 		Revision: FromRevision(held), Filters: f.replica.Filters(),
 	}}})
+	if err != nil {
+		return f.closing(err)
+	}
+	return nil
 }

@@ -110,6 +110,7 @@ func NewServer(config ServerConfig) *Server {
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(1 << 20),
+		grpc.WaitForHandlers(true), // they hold views of the source
 		grpc.MaxSendMsgSize(maxMessage),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
@@ -204,11 +205,7 @@ func (s *Server) Follow(stream grpc.BidiStreamingServer[feedpb.EdgeMessage, feed
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	acks := make(chan link.Revision, 1)
-	received := make(chan struct{})
-	go func() {
-		defer close(received)
-		cancel(s.receive(stream, sub, acks))
-	}()
+	go func() { cancel(s.receive(stream, sub, acks)) }()
 	push := &pusher{server: s, subscriber: sub, stream: stream, acks: acks, clusterID: cluster, format: format}
 	err = push.run(ctx, hello)
 	if cause := context.Cause(ctx); cause != nil && stream.Context().Err() == nil {

@@ -35,5 +35,5 @@
 // so a killed edge comes back with all that it acknowledged.
 //
 // When the disk is full or fails, the table goes on in memory, says so
-// (Table.Saving), and writes itself anew once the disk takes it.
+// (Table.Saving), and tries to write itself anew with a later message.
 package table

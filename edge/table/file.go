@@ -196,8 +196,9 @@ func (f *file) rewrite(write func(put func(*feedpb.ControlMessage) error) error)
 	if err != nil {
 		return err
 	}
+	replaced := false
 	defer func() {
-		if err != nil {
+		if err != nil && !replaced {
 			err = errors.Join(err, temp.Close(), os.Remove(temp.Name()))
 		}
 	}()
@@ -223,9 +224,10 @@ func (f *file) rewrite(write func(put func(*feedpb.ControlMessage) error) error)
 	if err := os.Rename(temp.Name(), filepath.Join(f.dir, fileName)); err != nil {
 		return err
 	}
-	old := f.log
+	replaced = true
+	_ = f.log.Close() // what it held is in the new one
 	f.log, f.size, f.base = temp, size, size
-	return errors.Join(old.Close(), syncDir(f.dir))
+	return syncDir(f.dir)
 }
 
 func syncDir(dir string) error {

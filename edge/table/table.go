@@ -103,7 +103,7 @@ func (t *Table) load(message *feedpb.ControlMessage) error {
 	case *feedpb.ControlMessage_SnapshotEnd:
 		t.revision = feed.ToRevision(m.SnapshotEnd.GetRevision())
 	case *feedpb.ControlMessage_Delta:
-		t.putDelta(m.Delta)
+		t.loadDelta(m.Delta)
 	default:
 		return fmt.Errorf("unexpected message %T", m)
 	}
@@ -241,6 +241,40 @@ func (t *Table) Delta(delta *feedpb.Delta) error {
 	return nil
 }
 
+// loadDelta is putDelta while nobody reads yet: it changes buckets in place.
+func (t *Table) loadDelta(delta *feedpb.Delta) {
+	revision := feed.ToRevision(delta.GetRevision())
+	for _, e := range delta.GetEntries() {
+		if int64(e.GetBucket()) >= int64(len(t.buckets)) {
+			continue
+		}
+		number := uint16(e.GetBucket())
+		b := t.buckets[number].Load()
+		if revision.Compare(b.revision) <= 0 {
+			continue
+		}
+		if b.values == nil {
+			b = &bucket{revision: b.revision, values: map[string]value{}}
+			t.buckets[number].Store(b)
+		}
+		before := len(b.values)
+		t.change(b, number, e)
+		if number < link.Buckets {
+			t.links.Add(int64(len(b.values) - before))
+		}
+	}
+	t.revision = revision
+}
+
+// change makes one change to a bucket that is not read yet.
+func (t *Table) change(b *bucket, number uint16, e *feedpb.Entry) {
+	if e.Value == nil {
+		delete(b.values, string(e.GetKey()))
+		return
+	}
+	b.values[string(e.GetKey())] = t.newValue(number, e.GetKey(), e.GetValue())
+}
+
 func (t *Table) putDelta(delta *feedpb.Delta) {
 	revision := feed.ToRevision(delta.GetRevision())
 	copies := map[uint16]*bucket{}
@@ -261,11 +295,7 @@ func (t *Table) putDelta(delta *feedpb.Delta) {
 			}
 			copies[number] = b
 		}
-		if e.Value == nil {
-			delete(b.values, string(e.GetKey()))
-		} else {
-			b.values[string(e.GetKey())] = t.newValue(number, e.GetKey(), e.GetValue())
-		}
+		t.change(b, number, e)
 	}
 	for number, b := range copies {
 		t.swap(number, b)

@@ -13,8 +13,7 @@ import (
 // Class says what a filter may keep between visits.
 type Class string
 
-// The classes a manifest may name; the host decides from the code, and only
-// ever to something stricter than the promise.
+// The classes a manifest may name.
 const (
 	Pure     Class = "pure"     // writes nothing
 	Restored Class = "restored" // its memory and globals are put back after each visit
