@@ -24,7 +24,8 @@ build: deps ## build bin/suodi, bin/suodi-edge and bin/suodi-bench
 run: build ## build, then run a control plane and an edge on this machine
 	@exec bin/suodi dev $(ARGS)
 
-test: deps ## run every test with the race detector, then without it what measures allocations or needs the speed
+test: ## run every test with the race detector, then without it what measures allocations or needs the speed
+	@./.ci/deps test
 	go vet ./...
 	go test -race -timeout 15m ./...
 	go test -run 'Alloc' ./...

@@ -18,8 +18,9 @@ import (
 
 // backend is the node as the API sees it.
 type backend struct {
-	store *raftstore.Store
-	feed  *feed.Server
+	store   *raftstore.Store
+	feed    *feed.Server
+	closing context.Context //nolint:containedctx // ends all waits when the node closes
 }
 
 func (b *backend) Propose(ctx context.Context, command *statepb.Command) (*statepb.Result, error) {
@@ -73,6 +74,9 @@ func (b *backend) WaitEdges(ctx context.Context, revision link.Revision) []strin
 	if err != nil {
 		return []string{"(unknown: " + err.Error() + ")"}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.closing, cancel)()
 	return b.feed.WaitEdges(ctx, revision)
 }
 

@@ -38,7 +38,7 @@ func (s *Server) seed(ctx context.Context) error {
 	var ops []*statepb.Operation
 	err := view(s.store, func(r *raftstore.View) error {
 		for _, lacks := range []func(raftstore.Reader) ([]*statepb.Operation, error){
-			s.missingDomain, missingPlatforms, missingFilter, s.missingToken,
+			s.missingDomain, s.missingPlatforms, missingFilter, s.missingToken,
 		} {
 			more, err := lacks(r)
 			if err != nil {
@@ -56,7 +56,9 @@ func (s *Server) seed(ctx context.Context) error {
 		return err
 	}
 	for _, out := range result.GetOutcomes() {
-		if out.GetRefusal() != statepb.Refusal_REFUSAL_UNSPECIFIED && out.GetRefusal() != statepb.Refusal_REFUSAL_EXISTS {
+		switch out.GetRefusal() {
+		case statepb.Refusal_REFUSAL_UNSPECIFIED, statepb.Refusal_REFUSAL_EXISTS, statepb.Refusal_REFUSAL_CHANGED:
+		default:
 			return fmt.Errorf("%s: %s", out.GetRefusal(), out.GetDetail())
 		}
 	}
@@ -82,23 +84,35 @@ func (s *Server) missingDomain(r raftstore.Reader) ([]*statepb.Operation, error)
 }
 
 // missingPlatforms adds what a newer program ships; entries that are there
-// belong to the admins.
-func missingPlatforms(r raftstore.Reader) ([]*statepb.Operation, error) {
+// belong to the admins, and a shipped one that does not go with them is left
+// out.
+func (s *Server) missingPlatforms(r raftstore.Reader) ([]*statepb.Operation, error) {
 	platforms, err := state.Platforms(r)
 	if err != nil {
 		return nil, err
 	}
 	there := map[string]bool{}
+	var entries []visit.Entry
 	for _, p := range platforms {
 		there[p.GetId()] = true
+		entries = append(entries, feed.ToEntry(p.Platform))
 	}
+	isNew := len(entries) == 0
 	var ops []*statepb.Operation
 	for _, e := range visit.Shipped().Entries() {
-		if !there[e.ID] {
-			ops = append(ops, &statepb.Operation{Operation: &statepb.Operation_PutPlatform{PutPlatform: &statepb.PutPlatform{
-				Platform: feed.FromEntry(e), Expected: &feedpb.Revision{},
-			}}})
+		if there[e.ID] {
+			continue
 		}
+		if !isNew { // the shipped catalog goes with itself
+			if _, err := visit.NewCatalog(append(slices.Clone(entries), e)); err != nil {
+				s.config.Logger.Warn("shipped platform left out, it does not go with the catalog", "platform", e.ID, "error", err)
+				continue
+			}
+			entries = append(entries, e)
+		}
+		ops = append(ops, &statepb.Operation{Operation: &statepb.Operation_PutPlatform{PutPlatform: &statepb.PutPlatform{
+			Platform: feed.FromEntry(e), Expected: &feedpb.Revision{},
+		}}})
 	}
 	return ops, nil
 }

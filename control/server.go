@@ -147,7 +147,7 @@ func (s *Server) serve() {
 	s.feed.Register(s.grpc)
 	s.http = &http.Server{
 		Handler: api.New(api.Config{
-			Backend: &backend{store: s.store, feed: s.feed}, Version: s.config.Version,
+			Backend: &backend{store: s.store, feed: s.feed, closing: waits}, Version: s.config.Version,
 			Logger: s.config.Logger.With("part", "api"), Gatherer: s.registry,
 			Ready: s.store.ReadIndex, Debug: debugHandler(),
 		}),
@@ -205,12 +205,12 @@ func (s *Server) Close() error {
 	s.close.Do(func() {
 		var errs []error
 		if s.http != nil {
+			s.cancel() // ends what waits for edges or changes: it is answered now
 			ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 			if err := s.http.Shutdown(ctx); err != nil { // requests took too long
 				errs = append(errs, err, s.http.Close())
 			}
 			cancel()
-			s.cancel()
 			s.grpc.Stop()
 		} else {
 			for _, l := range []net.Listener{s.listen.api, s.listen.feed} {

@@ -227,6 +227,7 @@ type databases struct {
 	mu      sync.Mutex
 	current *database // nil when closed
 	next    int       // number of the next folder
+	unnamed []string  // what load found that CURRENT does not name
 }
 
 const (
@@ -235,7 +236,8 @@ const (
 )
 
 // load opens the database that CURRENT names. It returns nil when there is
-// none. Folders that CURRENT does not name are left-overs and are removed.
+// none. What CURRENT does not name stays until tidy: only when the state fits
+// the log is it known to be left over.
 func (ds *databases) load() (*database, error) {
 	if err := os.MkdirAll(ds.dir, 0o700); err != nil {
 		return nil, err
@@ -261,15 +263,24 @@ func (ds *databases) load() (*database, error) {
 		case e.Name() == name:
 			found = true
 		case isDatabase, strings.HasPrefix(e.Name(), "send-"), strings.HasPrefix(e.Name(), currentName+"."):
-			if err := os.RemoveAll(filepath.Join(ds.dir, e.Name())); err != nil {
-				return nil, err
-			}
+			ds.unnamed = append(ds.unnamed, e.Name())
 		}
 	}
 	if !found {
 		return nil, nil
 	}
 	return ds.open(filepath.Join(ds.dir, name), false)
+}
+
+// tidy removes what load found that CURRENT does not name.
+func (ds *databases) tidy() error {
+	for _, name := range ds.unnamed {
+		if err := os.RemoveAll(filepath.Join(ds.dir, name)); err != nil {
+			return err
+		}
+	}
+	ds.unnamed = nil
+	return nil
 }
 
 func (ds *databases) readCurrent() (string, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
@@ -91,6 +92,7 @@ func TestGap(t *testing.T) {
 			copyDir(t, dir, old)
 			fill(20)
 			test.damage(t, dir, old)
+			left := databases(t, dir)
 			for range 2 { // refusing changes nothing
 				s, err := raftstore.Open(t.Context(), testConfig(t, dir))
 				if !test.ok {
@@ -98,6 +100,9 @@ func TestGap(t *testing.T) {
 						t.Fatalf("open: %v", err)
 					}
 					t.Log(err)
+					if now := databases(t, dir); !slices.Equal(now, left) {
+						t.Errorf("of the databases %v there are %v", left, now)
+					}
 					continue
 				}
 				if err != nil {
@@ -110,6 +115,16 @@ func TestGap(t *testing.T) {
 			}
 		})
 	}
+}
+
+// databases lists the databases in a directory, in force or not.
+func databases(t *testing.T, dir string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "state", "db-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // TestInterruptedBootstrap opens what a crash leaves between the term and the

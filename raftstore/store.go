@@ -160,6 +160,9 @@ func (s *Store) openState() error {
 	if err := s.checkState(); err != nil {
 		return err
 	}
+	if err := s.databases.tidy(); err != nil {
+		return err
+	}
 	if db == nil {
 		if db, err = s.databases.create(); err != nil {
 			return err

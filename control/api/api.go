@@ -39,6 +39,7 @@ type Config struct {
 	Logger   *slog.Logger
 	Gatherer prometheus.Gatherer // what /metrics shows; nil: nothing
 	// Ready says why the node does not serve, or nil; for /readyz.
+	// Required.
 	Ready func(ctx context.Context) error
 	// Debug answers below /debug/, behind the token; nil: nothing does.
 	Debug http.Handler

@@ -4,40 +4,42 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"google.golang.org/protobuf/proto"
 
 	"suodi/control/feed"
 	"suodi/control/link"
 	"suodi/control/state"
 	"suodi/control/state/statepb"
-	"suodi/raftstore"
 )
 
 const (
-	maxBatchRows  = 10_000
-	maxBatchBody  = 8 << 20 // bytes
-	maxBatchEntry = raftstore.SuggestedEntrySize * 3 / 4
-	// maxBatchLinks bounds the links of one Raft entry, so that its records fit
-	// a message of the feed.
-	maxBatchLinks = 2048
+	maxBatchBody = 8 << 20 // bytes
+	// A batch is cut into Raft entries by its rows as they were sent, so that a
+	// retry is cut the same whatever its rows are worth by then. Even rows that
+	// grow threefold when they are normalized stay below what an entry may have.
+	maxEntryText = 128 << 10 // bytes of rows
+	maxEntryRows = 1000
 )
 
 // batchRow is a link of a batch. A row that cannot be read is an answer of its
 // own, not the end of the batch.
 type batchRow struct {
 	NewLink
-	err error
+	size int // bytes as it was sent
+	err  error
 }
 
 // UnmarshalJSON reads a row and keeps what is wrong with it.
 func (r *batchRow) UnmarshalJSON(data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
+	r.size = len(data)
 	r.err = decoder.Decode(&r.NewLink)
 	return nil
 }
@@ -85,7 +87,7 @@ func (s *service) createLinks(ctx context.Context, in *batchInput) (*output[batc
 	}
 	b := &batch{
 		service: s, directory: d, rows: in.Body.Links, results: make([]batchResult, len(in.Body.Links)),
-		request: &request{WriteInput: in.WriteInput, what: append([]byte("POST /v1/links/batch\x00"), in.RawBody...), status: http.StatusOK},
+		request: newRequest(in.WriteInput, http.StatusOK, "POST /v1/links/batch", string(in.RawBody)),
 	}
 	if err := b.run(ctx); err != nil {
 		return nil, err
@@ -112,37 +114,44 @@ type batch struct {
 	rows      []batchRow
 	results   []batchResult
 	revision  link.Revision // of the last change
-	commands  int           // sent so far
-
-	pending []int // rows of the command being collected
-	ops     []*statepb.Operation
-	size    int
 }
 
 func (b *batch) run(ctx context.Context) error {
-	for i := range b.rows {
-		l, err := b.check(i)
-		if err != nil {
-			b.fail(i, err)
-			continue
+	for from, n := 0, 0; from < len(b.rows); n++ {
+		to, size := from, 0
+		for to < len(b.rows) && to-from < maxEntryRows && (to == from || size+b.rows[to].size <= maxEntryText) {
+			size += b.rows[to].size
+			to++
 		}
-		op := createOperation(l, b.rows[i].FindOrCreate)
-		size := proto.Size(op)
-		if len(b.ops) > 0 && (b.size+size > maxBatchEntry || len(b.ops) == maxBatchLinks) {
-			if err := b.send(ctx); err != nil {
-				return err
-			}
+		if err := b.send(ctx, n, from, to); err != nil {
+			return err
 		}
-		b.pending, b.ops, b.size = append(b.pending, i), append(b.ops, op), b.size+size
+		from = to
 	}
-	return b.send(ctx)
+	return nil
+}
+
+// rowProblem says what of a row could not be read.
+func rowProblem(err error) *huma.ErrorModel {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field == "" {
+		return problem(http.StatusUnprocessableEntity, "the row is a "+wrong.Value+"; want an object")
+	}
+	if errors.As(err, &wrong) {
+		field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+		return fieldProblem(http.StatusUnprocessableEntity, field, "", "is a "+wrong.Value+"; want "+wrong.Type.String())
+	}
+	if _, name, unknown := strings.Cut(err.Error(), "unknown field "); unknown {
+		return fieldProblem(http.StatusUnprocessableEntity, strings.Trim(name, `"`), "", "is no field of a link")
+	}
+	return problem(http.StatusUnprocessableEntity, "the row is no link: "+err.Error())
 }
 
 // check returns the row's link, or what is wrong with the row.
 func (b *batch) check(i int) (*link.Link, error) {
 	row := &b.rows[i]
 	if row.err != nil {
-		return nil, problem(http.StatusUnprocessableEntity, fmt.Sprintf("row %d: %s", i, row.err))
+		return nil, rowProblem(row.err)
 	}
 	if row.FindOrCreate && row.Slug != "" {
 		return nil, fieldProblem(http.StatusUnprocessableEntity, "slug", row.Slug, "must be left out with find_or_create")
@@ -159,48 +168,65 @@ func (b *batch) fail(i int, err error) {
 	b.results[i] = batchResult{Row: i, Status: model.Status, Problem: model}
 }
 
-// send proposes the rows collected so far and notes what they came to.
-func (b *batch) send(ctx context.Context) error {
-	if len(b.ops) == 0 {
-		return nil
-	}
-	r := *b.request
-	// Which rows come this far may be others on a retry, when a platform or
-	// domain was added since; results kept for these are not for those.
-	r.what = fmt.Appendf(nil, "%s\x00rows %d", b.request.what, b.pending)
-	result, err := b.propose(ctx, &r, b.commands, b.ops...)
-	if err != nil {
-		return err
-	}
-	b.commands++
-	for at, out := range result.GetOutcomes() {
-		i := b.pending[at]
-		if slugTaken(out) && b.rows[i].Slug == "" {
-			// A generated slug was taken, which is rare: this row on its own.
-			retry := *b.request
-			retry.what = fmt.Appendf(nil, "%s\x00row %d", b.request.what, i)
-			if retry.IdempotencyKey != "" {
-				retry.IdempotencyKey += fmt.Sprintf("\x00row %d", i)
-			}
-			if out, err = b.create(ctx, &retry, b.directory, &b.rows[i].NewLink); err != nil {
+// send makes the links of some rows in the batch's n-th command and notes what
+// they came to.
+func (b *batch) send(ctx context.Context, n, from, to int) error {
+	result, err := b.propose(ctx, b.request, n, func() (ops []*statepb.Operation, err error) {
+		for i := from; i < to; i++ {
+			l, err := b.check(i)
+			if err != nil {
 				b.fail(i, err)
 				continue
 			}
+			ops = append(ops, createOperation(l, b.rows[i].FindOrCreate, i))
 		}
-		if err := fromRefusal(out); err != nil {
-			b.fail(i, err)
+		return ops, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, out := range result.GetOutcomes() {
+		b.note(ctx, int(out.GetRow()), out)
+	}
+	for i := from; i < to; i++ { // of a batch that came before: rows that were bad then
+		if b.results[i].Status != 0 {
 			continue
 		}
-		revision := feed.ToRevision(out.GetRevision())
-		if revision.Compare(b.revision) > 0 {
-			b.revision = revision
+		_, err := b.check(i)
+		if err == nil {
+			err = problem(http.StatusConflict, "the row was refused when the batch first came; send it again without this Idempotency-Key")
 		}
-		body := b.directory.show(state.ToLink(out.GetLink(), revision))
-		b.results[i] = batchResult{Row: i, Status: http.StatusCreated, Link: &body}
-		if out.GetFound() {
-			b.results[i].Status = http.StatusOK
+		b.fail(i, err)
+	}
+	return nil
+}
+
+// note puts down what a row came to.
+func (b *batch) note(ctx context.Context, i int, out *statepb.Outcome) {
+	if slugTaken(out) && b.rows[i].Slug == "" {
+		// A generated slug was taken, which is rare: this row on its own.
+		row := strconv.Itoa(i)
+		retry := newRequest(b.request.WriteInput, 0, string(b.request.what[:]), row)
+		if retry.IdempotencyKey != "" {
+			retry.IdempotencyKey += "\x00row " + row
+		}
+		var err error
+		if out, err = b.create(ctx, retry, b.directory, &b.rows[i].NewLink); err != nil {
+			b.fail(i, err)
+			return
 		}
 	}
-	b.pending, b.ops, b.size = b.pending[:0], nil, 0
-	return nil
+	if err := fromRefusal(out); err != nil {
+		b.fail(i, err)
+		return
+	}
+	revision := feed.ToRevision(out.GetRevision())
+	if revision.Compare(b.revision) > 0 {
+		b.revision = revision
+	}
+	body := b.directory.show(state.ToLink(out.GetLink(), revision))
+	b.results[i] = batchResult{Row: i, Status: http.StatusCreated, Link: &body}
+	if out.GetFound() {
+		b.results[i].Status = http.StatusOK
+	}
 }

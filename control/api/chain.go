@@ -14,7 +14,7 @@ import (
 
 // ChainFields are the fields of the chain that a request may give.
 type ChainFields struct {
-	Filters []string `json:"filters" minItems:"1" maxItems:"64" doc:"Names of the filters in the order they run; platform stands first."`
+	Filters []string `json:"filters" minItems:"1" maxItems:"64" uniqueItems:"true" doc:"Names of the filters in the order they run; platform stands first."`
 }
 
 // chainBody is the chain as the API gives it.
@@ -63,7 +63,7 @@ func (s *service) putChain(ctx context.Context, in *putChainInput) (*chainOutput
 	for _, name := range in.Body.Filters {
 		places = append(places, &statepb.Place{Filter: name})
 	}
-	r := &request{WriteInput: in.WriteInput, what: append([]byte("PUT /v1/chain\x00"), in.RawBody...), status: http.StatusOK}
+	r := newRequest(in.WriteInput, http.StatusOK, "PUT /v1/chain", in.IfMatch, string(in.RawBody))
 	_, w, err := s.change(ctx, r, &statepb.Operation{Operation: &statepb.Operation_PutChain{
 		PutChain: &statepb.PutChain{Places: places, Expected: expected},
 	}})

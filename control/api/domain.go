@@ -125,7 +125,7 @@ func (s *service) putDomain(ctx context.Context, in *putDomainInput) (*domainOut
 	if err != nil {
 		return nil, err
 	}
-	r := &request{WriteInput: in.WriteInput, what: append([]byte("PUT /v1/domains/"+string(name)+"\x00"), in.RawBody...), status: http.StatusOK}
+	r := newRequest(in.WriteInput, http.StatusOK, "PUT /v1/domains", string(name), in.IfMatch, string(in.RawBody))
 	_, w, err := s.change(ctx, r, &statepb.Operation{Operation: &statepb.Operation_PutDomain{PutDomain: &statepb.PutDomain{
 		Domain:   &statepb.Domain{Name: string(name), BaseUrl: base, Default: in.Body.Default, NotFoundUrl: notFound},
 		Expected: expected,

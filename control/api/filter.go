@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"suodi/control/feed/feedpb"
 	"suodi/control/link"
 	"suodi/control/state"
 	"suodi/control/state/statepb"
@@ -79,15 +80,19 @@ func (s *service) filters(api huma.API) {
 	huma.Register(api, push, s.pushFilter)
 	huma.Register(api, operation("promote-filter", http.MethodPost, "/v1/filters/{name}/promote", "Put the staged version in force", "filters"),
 		func(ctx context.Context, in *moveFilterInput) (*filterOutput, error) {
-			return s.moveFilter(ctx, in, "promote", &statepb.Operation{Operation: &statepb.Operation_PromoteFilter{
-				PromoteFilter: &statepb.PromoteFilter{Name: in.Name},
-			}})
+			return s.moveFilter(ctx, in, "promote", func(name string, expected *feedpb.Revision) *statepb.Operation {
+				return &statepb.Operation{Operation: &statepb.Operation_PromoteFilter{
+					PromoteFilter: &statepb.PromoteFilter{Name: name, Expected: expected},
+				}}
+			})
 		})
 	huma.Register(api, operation("rollback-filter", http.MethodPost, "/v1/filters/{name}/rollback", "Return to the version in force before", "filters"),
 		func(ctx context.Context, in *moveFilterInput) (*filterOutput, error) {
-			return s.moveFilter(ctx, in, "rollback", &statepb.Operation{Operation: &statepb.Operation_RollbackFilter{
-				RollbackFilter: &statepb.RollbackFilter{Name: in.Name},
-			}})
+			return s.moveFilter(ctx, in, "rollback", func(name string, expected *feedpb.Revision) *statepb.Operation {
+				return &statepb.Operation{Operation: &statepb.Operation_RollbackFilter{
+					RollbackFilter: &statepb.RollbackFilter{Name: name, Expected: expected},
+				}}
+			})
 		})
 	huma.Register(api, operation("list-filters", http.MethodGet, "/v1/filters", "List the filters", "filters"), s.listFilters)
 	huma.Register(api, operation("get-filter", http.MethodGet, "/v1/filters/{name}", "Show a filter", "filters"),
@@ -102,6 +107,7 @@ type pushFilterInput struct {
 	FilterPath
 	WriteInput
 	ContentType string `header:"Content-Type"`
+	IfMatch     string `header:"If-Match" doc:"Refuse with 412 when the filter's ETag is another."`
 	Promote     string `query:"promote" enum:"all" doc:"all: also put it in force everywhere."`
 	RawBody     []byte
 }
@@ -126,12 +132,13 @@ func (s *service) pushFilter(ctx context.Context, in *pushFilterInput) (*filterO
 	if err != nil {
 		return nil, err
 	}
-	r := &request{
-		WriteInput: in.WriteInput, status: http.StatusCreated,
-		what: fmt.Appendf(nil, "POST /v1/filters/%s?promote=%s\x00%s", in.Name, in.Promote, in.RawBody),
+	expected, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
 	}
+	r := newRequest(in.WriteInput, http.StatusCreated, "POST /v1/filters", in.Name, in.Promote, in.IfMatch, string(in.RawBody))
 	return s.filterChange(ctx, r, in.Name, &statepb.Operation{Operation: &statepb.Operation_StageFilter{StageFilter: &statepb.StageFilter{
-		Name: in.Name, Module: module.Wasm, Source: in.RawBody, Promote: in.Promote != "",
+		Name: in.Name, Module: module.Wasm, Source: in.RawBody, Promote: in.Promote != "", Expected: expected,
 	}}})
 }
 
@@ -220,11 +227,19 @@ func (c ruleCatalog) classify(userAgent string, v *abi.Visit) {
 type moveFilterInput struct {
 	FilterPath
 	WriteInput
+	IfMatch string `header:"If-Match" doc:"Refuse with 412 when the filter's ETag is another."`
 }
 
-func (s *service) moveFilter(ctx context.Context, in *moveFilterInput, how string, op *statepb.Operation) (*filterOutput, error) {
-	r := &request{WriteInput: in.WriteInput, what: []byte("POST /v1/filters/" + in.Name + "/" + how), status: http.StatusOK}
-	return s.filterChange(ctx, r, in.Name, op)
+func (s *service) moveFilter(ctx context.Context, in *moveFilterInput, how string, op func(name string, expected *feedpb.Revision) *statepb.Operation) (*filterOutput, error) {
+	if !abi.ValidName(in.Name) {
+		return nil, problem(http.StatusNotFound, "there is no such filter")
+	}
+	expected, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	r := newRequest(in.WriteInput, http.StatusOK, "POST /v1/filters", in.Name, how, in.IfMatch)
+	return s.filterChange(ctx, r, in.Name, op(in.Name, expected))
 }
 
 func (s *service) filterChange(ctx context.Context, r *request, name string, op *statepb.Operation) (*filterOutput, error) {

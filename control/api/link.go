@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,10 +111,12 @@ func (d *directory) policy() link.DestinationPolicy {
 }
 
 // normalize checks everything about a link that can be told before it is
-// stored. What the link already had, old, may name platforms that were retired
-// since; a new link has an empty old one.
+// stored. What the link already had, old, may have become bad since: a platform
+// may be retired, a destination's host be ours. A new link has an empty old one.
 func (d *directory) normalize(l *link.Link, old link.Link) error {
-	problems := l.Normalize(d.policy())
+	problems := slices.DeleteFunc(l.Normalize(d.policy()), func(p *link.FieldError) bool {
+		return old.URL != "" && (p.Field == "url" && l.URL == old.URL || p.Field == "fallback_url" && l.FallbackURL == old.FallbackURL)
+	})
 	if _, ok := d.domains[l.Domain]; !ok && !slices.ContainsFunc(problems, func(p *link.FieldError) bool { return p.Field == "domain" }) {
 		names := make([]string, 0, len(d.domains))
 		for name := range d.domains {
@@ -219,7 +222,7 @@ func (s *service) createLink(ctx context.Context, in *createLinkInput) (*linkOut
 	if in.Body.FindOrCreate && in.Body.Slug != "" {
 		return nil, fieldProblem(http.StatusUnprocessableEntity, "slug", in.Body.Slug, "must be left out with find_or_create")
 	}
-	r := &request{WriteInput: in.WriteInput, what: append([]byte("POST /v1/links\x00"), in.RawBody...), status: http.StatusCreated}
+	r := newRequest(in.WriteInput, http.StatusCreated, "POST /v1/links", string(in.RawBody))
 	out, err := s.create(ctx, r, d, &in.Body)
 	if err != nil {
 		return nil, err
@@ -237,14 +240,16 @@ const slugTries = 5
 // create makes a link; one without a slug gets a free one.
 func (s *service) create(ctx context.Context, r *request, d *directory, fields *NewLink) (*statepb.Outcome, error) {
 	for try := 0; ; try++ {
-		l, err := fields.link(d)
-		if err != nil {
-			return nil, fromError(err)
-		}
-		if err := d.normalize(l, link.Link{}); err != nil {
-			return nil, fromError(err)
-		}
-		result, err := s.propose(ctx, r, try, createOperation(l, fields.FindOrCreate))
+		result, err := s.propose(ctx, r, try, func() ([]*statepb.Operation, error) {
+			l, err := fields.link(d)
+			if err != nil {
+				return nil, fromError(err)
+			}
+			if err := d.normalize(l, link.Link{}); err != nil {
+				return nil, fromError(err)
+			}
+			return []*statepb.Operation{createOperation(l, fields.FindOrCreate, 0)}, nil
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -260,9 +265,9 @@ func slugTaken(out *statepb.Outcome) bool {
 	return out.GetRefusal() == statepb.Refusal_REFUSAL_EXISTS || out.GetRefusal() == statepb.Refusal_REFUSAL_RESERVED
 }
 
-func createOperation(l *link.Link, findOrCreate bool) *statepb.Operation {
+func createOperation(l *link.Link, findOrCreate bool, row int) *statepb.Operation {
 	return &statepb.Operation{Operation: &statepb.Operation_CreateLink{CreateLink: &statepb.CreateLink{
-		Link: state.FromLink(l), FindOrCreate: findOrCreate,
+		Link: state.FromLink(l), FindOrCreate: findOrCreate, Row: uint32(row),
 	}}}
 }
 
@@ -376,28 +381,28 @@ func (s *service) updateLink(ctx context.Context, in *updateLinkInput) (*linkOut
 	if err != nil {
 		return nil, err
 	}
-	r := &request{
-		WriteInput: in.WriteInput, what: append([]byte("PATCH "+key.String()+"\x00"), in.RawBody...), status: http.StatusOK,
-	}
+	r := newRequest(in.WriteInput, http.StatusOK, "PATCH /v1/links", key.String(), in.IfMatch, string(in.RawBody))
 	for try := 0; ; try++ {
-		l, d, err := s.readLink(ctx, key, false)
-		if err != nil {
-			return nil, err
-		}
-		expected := feed.FromRevision(l.Revision)
-		if want != nil {
-			expected = want
-		}
-		old := *l
-		if err := in.Body.apply(l); err != nil {
-			return nil, fromError(err)
-		}
-		if err := d.normalize(l, old); err != nil {
-			return nil, fromError(err)
-		}
-		result, err := s.propose(ctx, r, try, &statepb.Operation{Operation: &statepb.Operation_UpdateLink{
-			UpdateLink: &statepb.UpdateLink{Link: state.FromLink(l), Expected: expected},
-		}})
+		result, err := s.propose(ctx, r, try, func() ([]*statepb.Operation, error) {
+			l, d, err := s.readLink(ctx, key, false)
+			if err != nil {
+				return nil, err
+			}
+			expected := feed.FromRevision(l.Revision)
+			if want != nil {
+				expected = want
+			}
+			old := *l
+			if err := in.Body.apply(l); err != nil {
+				return nil, fromError(err)
+			}
+			if err := d.normalize(l, old); err != nil {
+				return nil, fromError(err)
+			}
+			return []*statepb.Operation{{Operation: &statepb.Operation_UpdateLink{
+				UpdateLink: &statepb.UpdateLink{Link: state.FromLink(l), Expected: expected},
+			}}}, nil
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -406,6 +411,10 @@ func (s *service) updateLink(ctx context.Context, in *updateLinkInput) (*linkOut
 			continue
 		}
 		if err := fromRefusal(out); err != nil {
+			return nil, err
+		}
+		d, err := s.directory(ctx, false)
+		if err != nil {
 			return nil, err
 		}
 		revision := feed.ToRevision(out.GetRevision())
@@ -429,10 +438,7 @@ func (s *service) deleteLink(ctx context.Context, in *deleteLinkInput) (*written
 	if err != nil {
 		return nil, err
 	}
-	r := &request{WriteInput: in.WriteInput, what: []byte("DELETE " + key.String()), status: http.StatusNoContent}
-	if in.Release {
-		r.what = append(r.what, "\x00release"...)
-	}
+	r := newRequest(in.WriteInput, http.StatusNoContent, "DELETE /v1/links", key.String(), in.IfMatch, strconv.FormatBool(in.Release))
 	_, w, err := s.change(ctx, r, &statepb.Operation{Operation: &statepb.Operation_DeleteLink{DeleteLink: &statepb.DeleteLink{
 		Domain: string(key.Domain), Slug: string(key.Slug), Expected: expected, Release: in.Release,
 	}}})

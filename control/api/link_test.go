@@ -320,9 +320,9 @@ func TestBatch(t *testing.T) {
 		text   string // of the problem
 	}{
 		{`{"url":"https://example.org/1","slug":"one"}`, 201, ""},
-		{`{"url":5}`, 422, "row 1"},
+		{`{"url":5}`, 422, "url is a number"},
 		{`{"url":"https://example.org/","colour":"red"}`, 422, "colour"},
-		{`"text"`, 422, "row 3"},
+		{`"text"`, 422, "want an object"},
 		{`null`, 422, "url"},
 		{`{"url":"https://example.org/","slug":"taken"}`, 409, "taken"},
 		{`{"url":"https://example.org/","slug":"one"}`, 409, "taken"}, // by the first row
@@ -331,7 +331,7 @@ func TestBatch(t *testing.T) {
 		{`{"url":"https://example.org/found","find_or_create":true}`, 200, ""},
 		{`{"url":"https://example.org/2"}`, 201, ""},
 		{`{"url":"https://example.org/","slug":"x","find_or_create":true}`, 422, "find_or_create"},
-		{`{"url":"https://example.org/","not_after":"never"}`, 422, "row 12"},
+		{`{"url":"https://example.org/","not_after":"never"}`, 422, "never"},
 	}
 	var body []string
 	for _, row := range rows {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"suodi/control/feed"
+	"suodi/control/feed/feedpb"
 	"suodi/control/link"
 	"suodi/control/state"
 	"suodi/control/state/statepb"
@@ -98,7 +99,7 @@ func (s *service) readPlatforms(ctx context.Context) (platforms []state.Platform
 	return platforms, nil
 }
 
-// catalog makes the classifier's catalog of the platforms.
+// catalogOf makes the classifier's catalog of the platforms.
 func catalogOf(platforms []state.Platform) (*visit.Catalog, error) {
 	entries := make([]visit.Entry, len(platforms))
 	for i, p := range platforms {
@@ -144,10 +145,6 @@ func (s *service) putPlatform(ctx context.Context, in *putPlatformInput) (*platf
 	if err != nil {
 		return nil, err
 	}
-	platforms, err := s.readPlatforms(ctx)
-	if err != nil {
-		return nil, err
-	}
 	entry := visit.Entry{
 		ID: in.ID, Zh: in.Body.Zh, En: in.Body.En, Kind: visit.Kind(in.Body.Kind), Order: in.Body.Order,
 		Packages: in.Body.Packages, Retired: in.Body.Retired,
@@ -155,23 +152,41 @@ func (s *service) putPlatform(ctx context.Context, in *putPlatformInput) (*platf
 	for _, m := range in.Body.Match {
 		entry.Match = append(entry.Match, m.Alternative)
 	}
-	if err := tryEntry(platforms, entry); err != nil {
-		return nil, err
-	}
-	r := &request{
-		WriteInput: in.WriteInput, what: append([]byte("PUT /v1/platforms/"+in.ID+"\x00"), in.RawBody...), status: http.StatusOK,
-	}
-	_, w, err := s.change(ctx, r, &statepb.Operation{Operation: &statepb.Operation_PutPlatform{PutPlatform: &statepb.PutPlatform{
-		Platform: feed.FromEntry(entry), Expected: expected,
-	}}})
+	r := newRequest(in.WriteInput, http.StatusOK, "PUT /v1/platforms", in.ID, in.IfMatch, string(in.RawBody))
+	out, err := s.tryPlatform(ctx, r, entry, expected)
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.getPlatform(ctx, &in.PlatformPath)
+	now, err := s.getPlatform(ctx, &in.PlatformPath)
 	if err != nil {
 		return nil, err
 	}
-	return answer(w, out.Body), nil
+	return answer(s.finish(ctx, r, feed.ToRevision(out.GetRevision())), now.Body), nil
+}
+
+// tryPlatform checks an entry against the catalog and proposes it, again when
+// the catalog changed in between.
+func (s *service) tryPlatform(ctx context.Context, r *request, entry visit.Entry, expected *feedpb.Revision) (*statepb.Outcome, error) {
+	for try := 0; ; try++ {
+		result, err := s.propose(ctx, r, try, func() ([]*statepb.Operation, error) {
+			platforms, err := s.readPlatforms(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return []*statepb.Operation{{Operation: &statepb.Operation_PutPlatform{PutPlatform: &statepb.PutPlatform{
+				Platform: feed.FromEntry(entry), Expected: expected, Catalog: feed.FromRevision(state.NewestPlatform(platforms)),
+			}}}}, tryEntry(platforms, entry)
+		})
+		if err != nil {
+			return nil, err
+		}
+		out := result.GetOutcomes()[0]
+		// Detail says that it was the catalog that changed, not the entry.
+		if out.GetRefusal() == statepb.Refusal_REFUSAL_CHANGED && out.GetDetail() != "" && try < updateTries {
+			continue
+		}
+		return out, fromRefusal(out)
+	}
 }
 
 // tryEntry checks that a catalog with the entry in it is one: what the edges

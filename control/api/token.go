@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -63,7 +64,7 @@ func (s *service) createToken(ctx context.Context, in *createTokenInput) (*outpu
 	}
 	token := auth.NewToken()
 	hash := auth.Hash(token)
-	r := &request{WriteInput: in.WriteInput, status: http.StatusCreated}
+	r := newRequest(in.WriteInput, http.StatusCreated)
 	_, w, err := s.change(ctx, r, &statepb.Operation{Operation: &statepb.Operation_PutToken{PutToken: &statepb.PutToken{
 		Token: &statepb.Token{Id: auth.ID(hash), Name: in.Body.Name, Hash: hash},
 	}}})
@@ -93,7 +94,10 @@ func (s *service) listTokens(ctx context.Context, _ *struct{}) (*listTokensOutpu
 }
 
 func (s *service) revokeToken(ctx context.Context, in *deleteTokenInput) (*written, error) {
-	r := &request{WriteInput: in.WriteInput, what: []byte("DELETE /v1/tokens/" + in.ID), status: http.StatusNoContent}
+	if !utf8.ValidString(in.ID) {
+		return nil, problem(http.StatusNotFound, "there is no such token")
+	}
+	r := newRequest(in.WriteInput, http.StatusNoContent, "DELETE /v1/tokens", in.ID)
 	_, w, err := s.change(ctx, r, &statepb.Operation{Operation: &statepb.Operation_DeleteToken{
 		DeleteToken: &statepb.DeleteToken{Id: in.ID},
 	}})

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -12,7 +13,9 @@ import (
 	"suodi/control/feed"
 	"suodi/control/feed/feedpb"
 	"suodi/control/link"
+	"suodi/control/state"
 	"suodi/control/state/statepb"
+	"suodi/raftstore"
 )
 
 // WriteInput is what every change may come with.
@@ -50,36 +53,76 @@ func found(revision link.Revision) written {
 // request is one change on its way.
 type request struct {
 	WriteInput
-	// what identifies the request beside its key: method, path and body
-	what []byte
+	// what identifies the request beside its key
+	what [sha256.Size]byte
 	// status of the answer when all goes well
 	status int
 }
 
-// attempt gives the n-th command of a request an idempotency key of its own.
+// newRequest notes what a change is: everything about it that matters, such as
+// method and path, If-Match and body.
+func newRequest(in WriteInput, status int, parts ...string) *request {
+	h := sha256.New()
+	for _, part := range parts {
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	r := &request{WriteInput: in, status: status}
+	h.Sum(r.what[:0])
+	return r
+}
+
+// idempotency gives the n-th command of a request an idempotency key of its
+// own, nil when the request has none.
 func (r *request) idempotency(ctx context.Context, n int) *statepb.Idempotency {
 	if r.IdempotencyKey == "" {
 		return nil
 	}
 	key := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", actor(ctx), r.IdempotencyKey, n))
-	what := sha256.Sum256(r.what)
-	return &statepb.Idempotency{Key: key[:], Request: what[:]}
+	return &statepb.Idempotency{Key: key[:], Request: r.what[:]}
 }
 
-// propose sends operations as the request's n-th command.
-func (s *service) propose(ctx context.Context, r *request, n int, operations ...*statepb.Operation) (*statepb.Result, error) {
-	result, err := s.backend.Propose(ctx, &statepb.Command{
-		Actor: actor(ctx), Idempotency: r.idempotency(ctx, n), Operations: operations,
-	})
+// propose sends what build makes as the request's n-th command. A request that
+// came before gets what it came to then, and nothing is built: what was good
+// then may not be now. Nothing built is nothing sent.
+func (s *service) propose(ctx context.Context, r *request, n int, build func() ([]*statepb.Operation, error)) (*statepb.Result, error) {
+	id := r.idempotency(ctx, n)
+	if kept, err := s.kept(ctx, id); kept != nil || err != nil {
+		return kept, err
+	}
+	operations, err := build()
+	if err != nil || len(operations) == 0 {
+		return &statepb.Result{}, err
+	}
+	result, err := s.backend.Propose(ctx, &statepb.Command{Actor: actor(ctx), Idempotency: id, Operations: operations})
 	if err != nil {
 		return nil, fromError(err)
 	}
 	return result, nil
 }
 
+// kept returns what the request with this idempotency key came to, nil when
+// there was none.
+func (s *service) kept(ctx context.Context, id *statepb.Idempotency) (result *statepb.Result, err error) {
+	if id == nil {
+		return nil, nil //nolint:nilnil // nothing kept is no error
+	}
+	err = s.backend.Read(ctx, false, func(r raftstore.Reader) (err error) {
+		result, err = state.Kept(r, id, time.Now().UnixNano())
+		return err
+	})
+	if err != nil {
+		return nil, fromError(err)
+	}
+	if result != nil && len(result.GetOutcomes()) == 0 {
+		return nil, fromRefusal(&statepb.Outcome{Refusal: statepb.Refusal_REFUSAL_KEY_REUSED})
+	}
+	return result, nil
+}
+
 // change proposes one operation and waits for edges when asked to.
 func (s *service) change(ctx context.Context, r *request, op *statepb.Operation) (*statepb.Outcome, written, error) {
-	result, err := s.propose(ctx, r, 0, op)
+	result, err := s.propose(ctx, r, 0, func() ([]*statepb.Operation, error) { return []*statepb.Operation{op}, nil })
 	if err != nil {
 		return nil, written{}, err
 	}

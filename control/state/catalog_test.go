@@ -40,7 +40,7 @@ func TestDomains(t *testing.T) {
 	c.done(changeDomain(&statepb.Domain{Name: "a.example"}, nil)) // one of them stays the default
 	want("a.example")
 	c.refused(changeDomain(&statepb.Domain{Name: "b.example", Default: true}, first.GetRevision()), statepb.Refusal_REFUSAL_CHANGED)
-	out := c.refused(changeDomain(&statepb.Domain{Name: "b.example"}, &feedpb.Revision{}), statepb.Refusal_REFUSAL_EXISTS)
+	out := c.refused(changeDomain(&statepb.Domain{Name: "b.example"}, &feedpb.Revision{}), statepb.Refusal_REFUSAL_CHANGED)
 	if out.GetRevision().GetIndex() == 0 {
 		t.Error("the refusal does not tell the revision")
 	}
@@ -79,7 +79,7 @@ func TestPlatformNumbers(t *testing.T) {
 	c.refused(putPlatform("d", 128), statepb.Refusal_REFUSAL_FULL)
 	c.refused(putPlatform("d", 256), statepb.Refusal_REFUSAL_FULL)
 	c.refused(putPlatform("d", 1<<31), statepb.Refusal_REFUSAL_FULL)
-	c.refused(changePlatform(&feedpb.Platform{Id: "a"}, &feedpb.Revision{}), statepb.Refusal_REFUSAL_EXISTS)
+	c.refused(changePlatform(&feedpb.Platform{Id: "a"}, &feedpb.Revision{}), statepb.Refusal_REFUSAL_CHANGED)
 	c.refused(changePlatform(&feedpb.Platform{Id: "a"}, at(1)), statepb.Refusal_REFUSAL_CHANGED)
 
 	for i := 131; i <= 255; i++ {

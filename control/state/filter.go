@@ -38,8 +38,12 @@ type Chain struct {
 func (a *applying) stageFilter(op *statepb.StageFilter) (*statepb.Outcome, error) {
 	f := &statepb.Filter{}
 	k := key(prefixFilter, []byte(op.GetName()))
-	if _, _, err := get(a.batch, k, f); err != nil {
+	revision, found, err := get(a.batch, k, f)
+	if err != nil {
 		return nil, err
+	}
+	if out := unmet(op.GetExpected(), found, revision); out != nil {
+		return out, nil
 	}
 	f.Name = op.GetName()
 	hash := sha256.Sum256(op.GetModule())
@@ -68,7 +72,7 @@ func (a *applying) stageFilter(op *statepb.StageFilter) (*statepb.Outcome, error
 		return nil, err
 	}
 	if op.GetPromote() && f.GetStaged() != 0 {
-		return a.promoteFilter(f.GetName())
+		return a.promoteFilter(f.GetName(), nil)
 	}
 	out := a.done()
 	out.Filter = f
@@ -95,15 +99,18 @@ func getVersion(r raftstore.Reader, name string, number uint32) (*statepb.Filter
 // promoteFilter puts the staged version in force. A filter that had none in
 // force and that no chain binds is appended to the cluster's; one that was
 // taken out of the chain stays out.
-func (a *applying) promoteFilter(name string) (*statepb.Outcome, error) {
+func (a *applying) promoteFilter(name string, expected *feedpb.Revision) (*statepb.Outcome, error) {
 	f := &statepb.Filter{}
 	k := key(prefixFilter, []byte(name))
-	_, found, err := get(a.batch, k, f)
+	revision, found, err := get(a.batch, k, f)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
 		return refuse(statepb.Refusal_REFUSAL_UNKNOWN_FILTER, name), nil
+	}
+	if out := unmet(expected, found, revision); out != nil {
+		return out, nil
 	}
 	if f.GetStaged() == 0 {
 		out := refuse(statepb.Refusal_REFUSAL_NO_VERSION, name)
@@ -141,15 +148,18 @@ func (a *applying) bind(name string) error {
 
 // rollbackFilter returns to the version that was in force before; before the
 // first there was none.
-func (a *applying) rollbackFilter(name string) (*statepb.Outcome, error) {
+func (a *applying) rollbackFilter(name string, expected *feedpb.Revision) (*statepb.Outcome, error) {
 	f := &statepb.Filter{}
 	k := key(prefixFilter, []byte(name))
-	_, found, err := get(a.batch, k, f)
+	revision, found, err := get(a.batch, k, f)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
 		return refuse(statepb.Refusal_REFUSAL_UNKNOWN_FILTER, name), nil
+	}
+	if out := unmet(expected, found, revision); out != nil {
+		return out, nil
 	}
 	if f.GetCurrent() == 0 {
 		return refuse(statepb.Refusal_REFUSAL_NO_VERSION, name), nil

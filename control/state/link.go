@@ -92,13 +92,7 @@ func nonNil(s []string) []string {
 }
 
 // linkName names a link for people.
-func linkName(l interface {
-	GetDomain() string
-	GetSlug() string
-},
-) string {
-	return "link " + l.GetDomain() + "/" + l.GetSlug()
-}
+func linkName(domain, slug string) string { return "link " + domain + "/" + slug }
 
 func flatKey(domain, slug string) []byte {
 	return link.AppendKey(nil, []byte(domain), []byte(slug))
@@ -184,6 +178,12 @@ func (a *applying) writeLink(k, flat []byte, stored, old *statepb.Link) (*statep
 	if errors.As(err, &unknown) {
 		return refuse(statepb.Refusal_REFUSAL_UNKNOWN_PLATFORM, string(unknown)), nil
 	}
+	// The API lets no such link through; if it ever does, one command is
+	// refused, not the node halted.
+	var malformed malformedLinkError
+	if errors.As(err, &malformed) {
+		return refuse(statepb.Refusal_REFUSAL_MALFORMED, malformed.Error()), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,7 @@ func (a *applying) updateLink(op *statepb.UpdateLink) (*statepb.Outcome, error) 
 		return nil, err
 	}
 	if !found || old.GetDeletedAt() != 0 {
-		return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, linkName(stored)), nil
+		return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, linkName(stored.GetDomain(), stored.GetSlug())), nil
 	}
 	if out := unmet(op.GetExpected(), found, revision); out != nil {
 		return out, nil
@@ -245,7 +245,7 @@ func (a *applying) deleteLink(op *statepb.DeleteLink) (*statepb.Outcome, error) 
 	}
 	inTrash := old.GetDeletedAt() != 0
 	if !found || inTrash && !op.GetRelease() {
-		return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, linkName(op)), nil
+		return refuse(statepb.Refusal_REFUSAL_NOT_FOUND, linkName(op.GetDomain(), op.GetSlug())), nil
 	}
 	if out := unmet(op.GetExpected(), found, revision); out != nil {
 		return out, nil
@@ -270,6 +270,9 @@ type unknownPlatformError string
 
 func (e unknownPlatformError) Error() string { return fmt.Sprintf("unknown platform %q", string(e)) }
 
+// malformedLinkError says why a link has no record.
+type malformedLinkError struct{ error }
+
 // recorder makes the records that edges hold; it remembers platform numbers.
 type recorder struct {
 	reader  raftstore.Reader
@@ -285,7 +288,11 @@ func (c *recorder) record(stored *statepb.Link, revision link.Revision) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	return ToLink(stored, revision).AppendRecord(nil, allow, guard)
+	record, err := ToLink(stored, revision).AppendRecord(nil, allow, guard)
+	if err != nil {
+		return nil, malformedLinkError{err}
+	}
+	return record, nil
 }
 
 func (c *recorder) set(ids []string) (set link.Platforms, err error) {

@@ -83,6 +83,7 @@ func (a *applying) apply() (*statepb.Result, error) {
 		if err != nil {
 			return nil, err
 		}
+		outcome.Row = op.GetCreateLink().GetRow()
 		result.Outcomes = append(result.Outcomes, outcome)
 	}
 	if filters {
@@ -121,9 +122,9 @@ func (a *applying) operate(op *statepb.Operation) (*statepb.Outcome, error) {
 	case *statepb.Operation_StageFilter:
 		return a.stageFilter(op.StageFilter)
 	case *statepb.Operation_PromoteFilter:
-		return a.promoteFilter(op.PromoteFilter.GetName())
+		return a.promoteFilter(op.PromoteFilter.GetName(), op.PromoteFilter.GetExpected())
 	case *statepb.Operation_RollbackFilter:
-		return a.rollbackFilter(op.RollbackFilter.GetName())
+		return a.rollbackFilter(op.RollbackFilter.GetName(), op.RollbackFilter.GetExpected())
 	case *statepb.Operation_PutChain:
 		return a.putChain(op.PutChain)
 	case *statepb.Operation_PutToken:
@@ -155,9 +156,6 @@ func unmet(expected *feedpb.Revision, found bool, at link.Revision) *statepb.Out
 		return nil
 	}
 	out := refuse(statepb.Refusal_REFUSAL_CHANGED, "")
-	if found && want.IsZero() {
-		out.Refusal = statepb.Refusal_REFUSAL_EXISTS
-	}
 	out.Revision = feed.FromRevision(at)
 	return out
 }
@@ -206,11 +204,23 @@ func (a *applying) writeDelta() error {
 // kept returns the results of an earlier command with the same idempotency
 // key, nil when there is none.
 func (a *applying) kept() (*statepb.Result, error) {
-	id := a.command.GetIdempotency()
-	if id == nil {
-		return nil, nil
+	result, err := Kept(a.batch, a.command.GetIdempotency(), a.command.GetTime())
+	if result != nil && len(result.GetOutcomes()) == 0 { // of another request
+		for range a.command.GetOperations() {
+			result.Outcomes = append(result.Outcomes, refuse(statepb.Refusal_REFUSAL_KEY_REUSED, ""))
+		}
 	}
-	value, found, err := a.batch.Get(key(prefixKept, id.GetKey()))
+	return result, err
+}
+
+// Kept returns the results of the command that came with an idempotency key,
+// nil when there is none at this time, in nanoseconds since 1970. When it came
+// with another request, the results have no outcomes.
+func Kept(r raftstore.Reader, id *statepb.Idempotency, now int64) (*statepb.Result, error) {
+	if id == nil {
+		return nil, nil //nolint:nilnil // nothing kept is no error
+	}
+	value, found, err := r.Get(key(prefixKept, id.GetKey()))
 	if err != nil || !found {
 		return nil, err
 	}
@@ -218,15 +228,11 @@ func (a *applying) kept() (*statepb.Result, error) {
 	if err := proto.Unmarshal(value, kept); err != nil {
 		return nil, fmt.Errorf("kept result: %w", err)
 	}
-	if time.Duration(a.command.GetTime()-kept.GetTime()) > keepResults {
-		return nil, nil
+	if time.Duration(now-kept.GetTime()) > keepResults {
+		return nil, nil //nolint:nilnil // as good as nothing kept
 	}
 	if !bytes.Equal(kept.GetRequest(), id.GetRequest()) {
-		result := &statepb.Result{}
-		for range a.command.GetOperations() {
-			result.Outcomes = append(result.Outcomes, refuse(statepb.Refusal_REFUSAL_KEY_REUSED, ""))
-		}
-		return result, nil
+		return &statepb.Result{}, nil
 	}
 	result := kept.GetResult()
 	result.Replayed = true

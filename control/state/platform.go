@@ -42,6 +42,17 @@ func (a *applying) putPlatform(op *statepb.PutPlatform) (*statepb.Outcome, error
 	if out := unmet(op.GetExpected(), found, revision); out != nil {
 		return out, nil
 	}
+	if checked := op.GetCatalog(); checked != nil {
+		platforms, err := Platforms(a.batch)
+		if err != nil {
+			return nil, err
+		}
+		if newest := NewestPlatform(platforms); newest != feed.ToRevision(checked) {
+			out := refuse(statepb.Refusal_REFUSAL_CHANGED, p.GetId())
+			out.Revision = feed.FromRevision(newest)
+			return out, nil
+		}
+	}
 	if !found {
 		number, err := a.newNumber(p.GetNumber())
 		if err != nil {
@@ -77,6 +88,16 @@ func (a *applying) newNumber(wanted uint32) (uint32, error) {
 		}
 	}
 	return 0, nil
+}
+
+// NewestPlatform returns the revision of the catalog's last change.
+func NewestPlatform(platforms []Platform) (newest link.Revision) {
+	for _, p := range platforms {
+		if p.Revision.Compare(newest) > 0 {
+			newest = p.Revision
+		}
+	}
+	return newest
 }
 
 // Platforms returns the catalog by number.

@@ -180,6 +180,8 @@ func (c *client) send(ctx context.Context, call call, header http.Header, body [
 		return nil, ctx.Err()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%w: %w", errNotRunning, err)
+	case errors.As(err, &timeout) && timeout.Timeout() && call.method != http.MethodGet:
+		return nil, fmt.Errorf("%w: no answer within %s", errLost, callTimeout)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return nil, fmt.Errorf("no answer within %s: %w", callTimeout, err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

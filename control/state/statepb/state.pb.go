@@ -458,6 +458,7 @@ type CreateLink struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Link          *Link                  `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
 	FindOrCreate  bool                   `protobuf:"varint,2,opt,name=find_or_create,json=findOrCreate,proto3" json:"find_or_create,omitempty"` // an equal link under any slug will do
+	Row           uint32                 `protobuf:"varint,3,opt,name=row,proto3" json:"row,omitempty"`                                         // of a batch: comes back in the outcome
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -504,6 +505,13 @@ func (x *CreateLink) GetFindOrCreate() bool {
 		return x.FindOrCreate
 	}
 	return false
+}
+
+func (x *CreateLink) GetRow() uint32 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
 }
 
 type UpdateLink struct {
@@ -682,6 +690,7 @@ type PutPlatform struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Platform      *feedpb.Platform       `protobuf:"bytes,1,opt,name=platform,proto3" json:"platform,omitempty"` // number 0: assign one if it is new
 	Expected      *feedpb.Revision       `protobuf:"bytes,2,opt,name=expected,proto3" json:"expected,omitempty"` // as in PutDomain
+	Catalog       *feedpb.Revision       `protobuf:"bytes,3,opt,name=catalog,proto3" json:"catalog,omitempty"`   // newest entry of the catalog it was checked against; absent: unchecked
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -730,12 +739,20 @@ func (x *PutPlatform) GetExpected() *feedpb.Revision {
 	return nil
 }
 
+func (x *PutPlatform) GetCatalog() *feedpb.Revision {
+	if x != nil {
+		return x.Catalog
+	}
+	return nil
+}
+
 type StageFilter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Module        []byte                 `protobuf:"bytes,2,opt,name=module,proto3" json:"module,omitempty"`
 	Source        []byte                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"` // a rule set's YAML; empty for an uploaded module
 	Promote       bool                   `protobuf:"varint,4,opt,name=promote,proto3" json:"promote,omitempty"`
+	Expected      *feedpb.Revision       `protobuf:"bytes,5,opt,name=expected,proto3" json:"expected,omitempty"` // absent: any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -798,9 +815,17 @@ func (x *StageFilter) GetPromote() bool {
 	return false
 }
 
+func (x *StageFilter) GetExpected() *feedpb.Revision {
+	if x != nil {
+		return x.Expected
+	}
+	return nil
+}
+
 type PromoteFilter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Expected      *feedpb.Revision       `protobuf:"bytes,2,opt,name=expected,proto3" json:"expected,omitempty"` // absent: any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -842,9 +867,17 @@ func (x *PromoteFilter) GetName() string {
 	return ""
 }
 
+func (x *PromoteFilter) GetExpected() *feedpb.Revision {
+	if x != nil {
+		return x.Expected
+	}
+	return nil
+}
+
 type RollbackFilter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Expected      *feedpb.Revision       `protobuf:"bytes,2,opt,name=expected,proto3" json:"expected,omitempty"` // absent: any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -884,6 +917,13 @@ func (x *RollbackFilter) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *RollbackFilter) GetExpected() *feedpb.Revision {
+	if x != nil {
+		return x.Expected
+	}
+	return nil
 }
 
 type PutChain struct {
@@ -1088,6 +1128,7 @@ type Outcome struct {
 	Filter        *Filter                `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
 	Found         bool                   `protobuf:"varint,6,opt,name=found,proto3" json:"found,omitempty"`  // find_or_create found an equal one
 	Detail        string                 `protobuf:"bytes,7,opt,name=detail,proto3" json:"detail,omitempty"` // what exactly was refused: a name
+	Row           uint32                 `protobuf:"varint,8,opt,name=row,proto3" json:"row,omitempty"`      // of a batch, as the operation had it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1169,6 +1210,13 @@ func (x *Outcome) GetDetail() string {
 		return x.Detail
 	}
 	return ""
+}
+
+func (x *Outcome) GetRow() uint32 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
 }
 
 type Link struct {
@@ -1845,11 +1893,12 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\tput_token\x18\n" +
 	" \x01(\v2\x18.suodi.state.v1.PutTokenH\x00R\bputToken\x12@\n" +
 	"\fdelete_token\x18\v \x01(\v2\x1b.suodi.state.v1.DeleteTokenH\x00R\vdeleteTokenB\v\n" +
-	"\toperation\"\\\n" +
+	"\toperation\"n\n" +
 	"\n" +
 	"CreateLink\x12(\n" +
 	"\x04link\x18\x01 \x01(\v2\x14.suodi.state.v1.LinkR\x04link\x12$\n" +
-	"\x0efind_or_create\x18\x02 \x01(\bR\ffindOrCreate\"k\n" +
+	"\x0efind_or_create\x18\x02 \x01(\bR\ffindOrCreate\x12\x10\n" +
+	"\x03row\x18\x03 \x01(\rR\x03row\"k\n" +
 	"\n" +
 	"UpdateLink\x12(\n" +
 	"\x04link\x18\x01 \x01(\v2\x14.suodi.state.v1.LinkR\x04link\x123\n" +
@@ -1862,19 +1911,23 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\arelease\x18\x04 \x01(\bR\arelease\"p\n" +
 	"\tPutDomain\x12.\n" +
 	"\x06domain\x18\x01 \x01(\v2\x16.suodi.state.v1.DomainR\x06domain\x123\n" +
-	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"w\n" +
+	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"\xaa\x01\n" +
 	"\vPutPlatform\x123\n" +
 	"\bplatform\x18\x01 \x01(\v2\x17.suodi.feed.v1.PlatformR\bplatform\x123\n" +
-	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"k\n" +
+	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\x121\n" +
+	"\acatalog\x18\x03 \x01(\v2\x17.suodi.feed.v1.RevisionR\acatalog\"\xa0\x01\n" +
 	"\vStageFilter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06module\x18\x02 \x01(\fR\x06module\x12\x16\n" +
 	"\x06source\x18\x03 \x01(\fR\x06source\x12\x18\n" +
-	"\apromote\x18\x04 \x01(\bR\apromote\"#\n" +
+	"\apromote\x18\x04 \x01(\bR\apromote\x123\n" +
+	"\bexpected\x18\x05 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"X\n" +
 	"\rPromoteFilter\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"$\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
+	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"Y\n" +
 	"\x0eRollbackFilter\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"n\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
+	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"n\n" +
 	"\bPutChain\x12-\n" +
 	"\x06places\x18\x01 \x03(\v2\x15.suodi.state.v1.PlaceR\x06places\x123\n" +
 	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"7\n" +
@@ -1884,7 +1937,7 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"Y\n" +
 	"\x06Result\x123\n" +
 	"\boutcomes\x18\x01 \x03(\v2\x17.suodi.state.v1.OutcomeR\boutcomes\x12\x1a\n" +
-	"\breplayed\x18\x02 \x01(\bR\breplayed\"\xae\x02\n" +
+	"\breplayed\x18\x02 \x01(\bR\breplayed\"\xc0\x02\n" +
 	"\aOutcome\x121\n" +
 	"\arefusal\x18\x01 \x01(\x0e2\x17.suodi.state.v1.RefusalR\arefusal\x123\n" +
 	"\brevision\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\brevision\x12(\n" +
@@ -1892,7 +1945,8 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\bplatform\x18\x04 \x01(\v2\x17.suodi.feed.v1.PlatformR\bplatform\x12.\n" +
 	"\x06filter\x18\x05 \x01(\v2\x16.suodi.state.v1.FilterR\x06filter\x12\x14\n" +
 	"\x05found\x18\x06 \x01(\bR\x05found\x12\x16\n" +
-	"\x06detail\x18\a \x01(\tR\x06detail\"\xc4\x03\n" +
+	"\x06detail\x18\a \x01(\tR\x06detail\x12\x10\n" +
+	"\x03row\x18\b \x01(\rR\x03row\"\xc4\x03\n" +
 	"\x04Link\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x06domain\x18\x02 \x01(\tR\x06domain\x12\x12\n" +
@@ -2033,22 +2087,26 @@ var file_state_statepb_state_proto_depIdxs = []int32{
 	25, // 18: suodi.state.v1.PutDomain.expected:type_name -> suodi.feed.v1.Revision
 	26, // 19: suodi.state.v1.PutPlatform.platform:type_name -> suodi.feed.v1.Platform
 	25, // 20: suodi.state.v1.PutPlatform.expected:type_name -> suodi.feed.v1.Revision
-	22, // 21: suodi.state.v1.PutChain.places:type_name -> suodi.state.v1.Place
-	25, // 22: suodi.state.v1.PutChain.expected:type_name -> suodi.feed.v1.Revision
-	23, // 23: suodi.state.v1.PutToken.token:type_name -> suodi.state.v1.Token
-	16, // 24: suodi.state.v1.Result.outcomes:type_name -> suodi.state.v1.Outcome
-	0,  // 25: suodi.state.v1.Outcome.refusal:type_name -> suodi.state.v1.Refusal
-	25, // 26: suodi.state.v1.Outcome.revision:type_name -> suodi.feed.v1.Revision
-	17, // 27: suodi.state.v1.Outcome.link:type_name -> suodi.state.v1.Link
-	26, // 28: suodi.state.v1.Outcome.platform:type_name -> suodi.feed.v1.Platform
-	19, // 29: suodi.state.v1.Outcome.filter:type_name -> suodi.state.v1.Filter
-	22, // 30: suodi.state.v1.Chain.places:type_name -> suodi.state.v1.Place
-	15, // 31: suodi.state.v1.Kept.result:type_name -> suodi.state.v1.Result
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	25, // 21: suodi.state.v1.PutPlatform.catalog:type_name -> suodi.feed.v1.Revision
+	25, // 22: suodi.state.v1.StageFilter.expected:type_name -> suodi.feed.v1.Revision
+	25, // 23: suodi.state.v1.PromoteFilter.expected:type_name -> suodi.feed.v1.Revision
+	25, // 24: suodi.state.v1.RollbackFilter.expected:type_name -> suodi.feed.v1.Revision
+	22, // 25: suodi.state.v1.PutChain.places:type_name -> suodi.state.v1.Place
+	25, // 26: suodi.state.v1.PutChain.expected:type_name -> suodi.feed.v1.Revision
+	23, // 27: suodi.state.v1.PutToken.token:type_name -> suodi.state.v1.Token
+	16, // 28: suodi.state.v1.Result.outcomes:type_name -> suodi.state.v1.Outcome
+	0,  // 29: suodi.state.v1.Outcome.refusal:type_name -> suodi.state.v1.Refusal
+	25, // 30: suodi.state.v1.Outcome.revision:type_name -> suodi.feed.v1.Revision
+	17, // 31: suodi.state.v1.Outcome.link:type_name -> suodi.state.v1.Link
+	26, // 32: suodi.state.v1.Outcome.platform:type_name -> suodi.feed.v1.Platform
+	19, // 33: suodi.state.v1.Outcome.filter:type_name -> suodi.state.v1.Filter
+	22, // 34: suodi.state.v1.Chain.places:type_name -> suodi.state.v1.Place
+	15, // 35: suodi.state.v1.Kept.result:type_name -> suodi.state.v1.Result
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_state_statepb_state_proto_init() }
