@@ -41,9 +41,6 @@ var binaries struct {
 // program returns the path of one of our programs.
 func program(t *testing.T, name string) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("builds and runs the programs")
-	}
 	binaries.once.Do(func() {
 		//nolint:usetesting // they outlive the test that asks first
 		binaries.dir, binaries.err = os.MkdirTemp("", "suodi-bench-*")
