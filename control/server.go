@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -61,24 +60,11 @@ func (c Config) validate() error {
 		return errors.New("data directory: none given")
 	}
 	for name, address := range map[string]string{"api": c.API, "feed": c.Feed, "raft": c.Raft} {
-		if err := checkLoopback(address); err != nil {
+		if err := feed.CheckLoopback(address); err != nil {
 			return fmt.Errorf("%s address: %w", name, err)
 		}
 	}
 	return nil
-}
-
-// checkLoopback refuses an address that others than this machine reach: until
-// connections are encrypted and authenticated, nothing may leave it.
-func checkLoopback(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("%q: want host:port", address)
-	}
-	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("%q is not a loopback address: without TLS this node may only listen on 127.0.0.1, [::1] or localhost", address)
 }
 
 // Server is one control node.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -85,28 +84,15 @@ func (c Config) validate() error {
 	if c.ID == "" || len(c.ID) > 128 {
 		return errors.New("id: want 1 to 128 bytes that name this edge")
 	}
-	if err := checkLoopback(c.Admin); err != nil {
+	if err := feed.CheckLoopback(c.Admin); err != nil {
 		return fmt.Errorf("admin address: %w", err)
 	}
 	for _, upstream := range c.Upstream {
-		if err := checkLoopback(upstream); err != nil {
+		if err := feed.CheckLoopback(upstream); err != nil {
 			return fmt.Errorf("upstream: %w", err)
 		}
 	}
 	return nil
-}
-
-// checkLoopback refuses an address on another machine: until connections to
-// the control plane are encrypted and authenticated, nothing may leave this one.
-func checkLoopback(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("%q: want host:port", address)
-	}
-	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("%q is not a loopback address: without TLS only 127.0.0.1, [::1] and localhost are allowed", address)
 }
 
 // linkTable is what the edge wants of its copy of the links.

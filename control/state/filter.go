@@ -100,17 +100,9 @@ func getVersion(r raftstore.Reader, name string, number uint32) (*statepb.Filter
 // force and that no chain binds is appended to the cluster's; one that was
 // taken out of the chain stays out.
 func (a *applying) promoteFilter(name string, expected *feedpb.Revision) (*statepb.Outcome, error) {
-	f := &statepb.Filter{}
-	k := key(prefixFilter, []byte(name))
-	revision, found, err := get(a.batch, k, f)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return refuse(statepb.Refusal_REFUSAL_UNKNOWN_FILTER, name), nil
-	}
-	if out := unmet(expected, found, revision); out != nil {
-		return out, nil
+	f, k, out, err := a.filterToMove(name, expected)
+	if out != nil || err != nil {
+		return out, err
 	}
 	if f.GetStaged() == 0 {
 		out := refuse(statepb.Refusal_REFUSAL_NO_VERSION, name)
@@ -126,9 +118,19 @@ func (a *applying) promoteFilter(name string, expected *feedpb.Revision) (*state
 		f.History = f.History[max(0, len(f.History)-maxHistory):]
 	}
 	f.Current, f.Staged = f.GetStaged(), 0
-	out := a.done()
+	out = a.done()
 	out.Filter = f
 	return out, a.set(k, f)
+}
+
+// filterToMove returns a filter and its key, or why it cannot be moved.
+func (a *applying) filterToMove(name string, expected *feedpb.Revision) (f *statepb.Filter, k []byte, refusal *statepb.Outcome, err error) {
+	f, k = &statepb.Filter{}, key(prefixFilter, []byte(name))
+	revision, found, err := get(a.batch, k, f)
+	if err == nil && !found {
+		return nil, nil, refuse(statepb.Refusal_REFUSAL_UNKNOWN_FILTER, name), nil
+	}
+	return f, k, unmet(expected, found, revision), err
 }
 
 // bind appends a filter to the chain unless it stands there.
@@ -149,17 +151,9 @@ func (a *applying) bind(name string) error {
 // rollbackFilter returns to the version that was in force before; before the
 // first there was none.
 func (a *applying) rollbackFilter(name string, expected *feedpb.Revision) (*statepb.Outcome, error) {
-	f := &statepb.Filter{}
-	k := key(prefixFilter, []byte(name))
-	revision, found, err := get(a.batch, k, f)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return refuse(statepb.Refusal_REFUSAL_UNKNOWN_FILTER, name), nil
-	}
-	if out := unmet(expected, found, revision); out != nil {
-		return out, nil
+	f, k, out, err := a.filterToMove(name, expected)
+	if out != nil || err != nil {
+		return out, err
 	}
 	if f.GetCurrent() == 0 {
 		return refuse(statepb.Refusal_REFUSAL_NO_VERSION, name), nil
@@ -173,7 +167,7 @@ func (a *applying) rollbackFilter(name string, expected *feedpb.Revision) (*stat
 	} else {
 		f.Current, f.History = f.GetHistory()[last], f.GetHistory()[:last]
 	}
-	out := a.done()
+	out = a.done()
 	out.Filter = f
 	return out, a.set(k, f)
 }
