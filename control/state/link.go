@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"suodi/control/feed"
 	"suodi/control/link"
 	"suodi/control/state/statepb"
@@ -99,16 +97,28 @@ func flatKey(domain, slug string) []byte {
 }
 
 // fingerprint returns the prefix of keys that links have in common which are
-// equal but for what the state adds and for their slugs.
-func fingerprint(stored *statepb.Link) ([]byte, error) {
-	c := proto.Clone(stored).(*statepb.Link)
-	c.Id, c.Slug, c.CreatedAt, c.UpdatedAt, c.CreatedBy, c.DeletedAt = 0, "", 0, 0, "", 0
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(c)
-	if err != nil {
-		return nil, err
+// equal but for what the state adds and for their slugs. It hashes fields, not
+// a message: how a message is encoded may change with a library, and nodes must
+// agree.
+func fingerprint(stored *statepb.Link) []byte {
+	h := sha256.New()
+	number := func(n uint64) { h.Write(binary.BigEndian.AppendUint64(nil, n)) }
+	text := func(texts ...string) {
+		number(uint64(len(texts)))
+		for _, t := range texts {
+			number(uint64(len(t)))
+			h.Write([]byte(t))
+		}
 	}
-	sum := sha256.Sum256(b)
-	return key(prefixFingerprint, sum[:]), nil
+	text(stored.GetDomain(), stored.GetUrl(), stored.GetTitle(), stored.GetCampaign(), stored.GetFallbackUrl())
+	text(stored.GetTags()...)
+	text(stored.GetAllow()...)
+	text(stored.GetGuard()...)
+	number(uint64(stored.GetKind()))
+	number(uint64(stored.GetStatus()))
+	number(uint64(stored.GetState()))
+	number(uint64(stored.GetNotAfter()))
+	return key(prefixFingerprint, h.Sum(nil))
 }
 
 func (a *applying) createLink(op *statepb.CreateLink) (*statepb.Outcome, error) {
@@ -151,10 +161,7 @@ func (a *applying) createLink(op *statepb.CreateLink) (*statepb.Outcome, error) 
 
 // findEqual returns the outcome of a find-or-create that found one.
 func (a *applying) findEqual(stored *statepb.Link) (*statepb.Outcome, error) {
-	mark, err := fingerprint(stored)
-	if err != nil {
-		return nil, err
-	}
+	mark := fingerprint(stored)
 	for item, err := range a.batch.Scan(mark, end(mark)) {
 		if err != nil {
 			return nil, err
@@ -188,26 +195,11 @@ func (a *applying) writeLink(k, flat []byte, stored, old *statepb.Link) (*statep
 		return nil, err
 	}
 	if old != nil {
-		if err := a.dropFingerprint(old, flat); err != nil {
-			return nil, err
-		}
+		a.batch.Delete(append(fingerprint(old), flat...))
 	}
-	mark, err := fingerprint(stored)
-	if err != nil {
-		return nil, err
-	}
-	a.batch.Set(append(mark, flat...), nil)
+	a.batch.Set(append(fingerprint(stored), flat...), nil)
 	a.tell(link.Bucket(flat), flat, record)
 	return nil, a.set(k, stored)
-}
-
-// dropFingerprint takes a link out of those found by its fingerprint.
-func (a *applying) dropFingerprint(stored *statepb.Link, flat []byte) error {
-	mark, err := fingerprint(stored)
-	if err == nil {
-		a.batch.Delete(append(mark, flat...))
-	}
-	return err
 }
 
 func (a *applying) updateLink(op *statepb.UpdateLink) (*statepb.Outcome, error) {
@@ -251,9 +243,7 @@ func (a *applying) deleteLink(op *statepb.DeleteLink) (*statepb.Outcome, error) 
 		return out, nil
 	}
 	if !inTrash {
-		if err := a.dropFingerprint(old, flat); err != nil {
-			return nil, err
-		}
+		a.batch.Delete(append(fingerprint(old), flat...))
 		a.batch.Delete(newestKey(old.GetId()))
 		a.tell(link.Bucket(flat), flat, nil)
 	}
