@@ -20,7 +20,7 @@ import (
 type backend struct {
 	store   *raftstore.Store
 	feed    *feed.Server
-	closing context.Context //nolint:containedctx // ends all waits when the node closes
+	closing context.Context // ends all waits when the node closes
 }
 
 func (b *backend) Propose(ctx context.Context, command *statepb.Command) (*statepb.Result, error) {
@@ -83,7 +83,7 @@ func (b *backend) WaitEdges(ctx context.Context, revision link.Revision) []strin
 // source is the state as the feed sees it.
 type source struct {
 	store   *raftstore.Store
-	closing context.Context //nolint:containedctx // ends all waits when the node closes
+	closing context.Context // ends all waits when the node closes
 }
 
 func (s *source) ClusterID() string { return s.store.ClusterID() }

@@ -37,7 +37,7 @@ func (c Config) withDefaults() Config {
 // Host owns the engine, the slots and the chain in force. Its methods may be
 // called from any goroutine.
 type Host struct {
-	ctx     context.Context //nolint:containedctx // wazero wants one for every call; it never ends
+	ctx     context.Context // wazero wants one for every call; it never ends
 	runtime wazero.Runtime
 	slots   []Slot
 	chain   atomic.Pointer[Chain]

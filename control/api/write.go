@@ -105,7 +105,7 @@ func (s *service) propose(ctx context.Context, r *request, n int, build func() (
 // there was none.
 func (s *service) kept(ctx context.Context, id *statepb.Idempotency) (result *statepb.Result, err error) {
 	if id == nil {
-		return nil, nil //nolint:nilnil // nothing kept is no error
+		return nil, nil // nothing kept is no error
 	}
 	err = s.backend.Read(ctx, false, func(r raftstore.Reader) (err error) {
 		result, err = state.Kept(r, id, time.Now().UnixNano())
@@ -154,7 +154,7 @@ func etag(r link.Revision) string { return strconv.Quote(r.String()) }
 func ifMatch(header string) (*feedpb.Revision, error) {
 	header = strings.TrimSpace(header)
 	if header == "" || header == "*" {
-		return nil, nil //nolint:nilnil // no expectation is no error
+		return nil, nil // no expectation is no error
 	}
 	if text, err := strconv.Unquote(header); err == nil {
 		if r, err := link.ParseRevision(text); err == nil {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -100,7 +101,7 @@ func Bucket(r raftstore.Reader, number uint16, yield func(key, value []byte) boo
 }
 
 // errStop ends a walk early.
-var errStop = fmt.Errorf("stop")
+var errStop = errors.New("stop")
 
 func linkBucket(r raftstore.Reader, number uint16, yield func(key, value []byte) bool) error {
 	records := recorder{reader: r}
@@ -123,7 +124,7 @@ func linkBucket(r raftstore.Reader, number uint16, yield func(key, value []byte)
 		}
 		return nil
 	})
-	if err == errStop { //nolint:errorlint // our own, never wrapped
+	if errors.Is(err, errStop) {
 		return nil
 	}
 	return err

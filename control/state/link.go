@@ -173,7 +173,7 @@ func (a *applying) findEqual(stored *statepb.Link) (*statepb.Outcome, error) {
 		}
 		return &statepb.Outcome{Revision: feed.FromRevision(revision), Link: equal, Found: true}, nil
 	}
-	return nil, nil //nolint:nilnil // none is no error
+	return nil, nil // none is no error
 }
 
 // writeLink stores a link in the place of old, nil for none, and tells edges of

@@ -218,7 +218,7 @@ func (a *applying) kept() (*statepb.Result, error) {
 // with another request, the results have no outcomes.
 func Kept(r raftstore.Reader, id *statepb.Idempotency, now int64) (*statepb.Result, error) {
 	if id == nil {
-		return nil, nil //nolint:nilnil // nothing kept is no error
+		return nil, nil // nothing kept is no error
 	}
 	value, found, err := r.Get(key(prefixKept, id.GetKey()))
 	if err != nil || !found {
@@ -229,7 +229,7 @@ func Kept(r raftstore.Reader, id *statepb.Idempotency, now int64) (*statepb.Resu
 		return nil, fmt.Errorf("kept result: %w", err)
 	}
 	if time.Duration(now-kept.GetTime()) > keepResults {
-		return nil, nil //nolint:nilnil // as good as nothing kept
+		return nil, nil // as good as nothing kept
 	}
 	if !bytes.Equal(kept.GetRequest(), id.GetRequest()) {
 		return &statepb.Result{}, nil
