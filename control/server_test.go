@@ -452,3 +452,41 @@ func TestCloseLeavesNothing(t *testing.T) {
 		}
 	}
 }
+
+// Whoever waits for edges is answered when the node closes, and the node is not
+// held up by it.
+func TestCloseAnswersWaiters(t *testing.T) {
+	s := open(t, config(t.TempDir()))
+	conn, err := grpc.NewClient("passthrough:///"+s.FeedAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	stream, err := feedpb.NewFeedClient(conn).Follow(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := &feedpb.Hello{EdgeId: "silent", RecordFormats: []uint32{link.RecordFormat}}
+	if err := stream.Send(&feedpb.EdgeMessage{Message: &feedpb.EdgeMessage_Hello{Hello: hello}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil { // from now on it never acknowledges
+		t.Fatal(err)
+	}
+	type answer struct {
+		status int
+		err    error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		status, _, err := request(s.APIURL(), s.Token(), "POST", "/v1/links?wait=edges&wait_timeout=60", `{"slug":"a","url":"https://example.org/"}`)
+		answers <- answer{status, err}
+	}()
+	for strings.Contains(ask(t, s, "GET", "/v1/links", "", 200), `"links":[]`) { // until it is made, and waits
+		runtime.Gosched()
+	}
+	shut(t, s) // fails when it has to break off requests
+	if a := <-answers; a.err != nil || a.status != http.StatusAccepted {
+		t.Errorf("who waited got %d, %v; want 202", a.status, a.err)
+	}
+}
