@@ -60,8 +60,26 @@
 //
 // # Verdict
 //
-// An i64: bits 0–7 the action (0 pass, 1 allow, 2 deny, 3 guide, 4 route),
+// An i64: bits 0–6 the action (0 pass, 1 allow, 2 deny, 3 guide, 4 route), bit
+// 7 whether a condition could not be decided on the way (counted, no more),
 // bits 8–31 the code (for deny and guide the number of a reason in the
 // manifest, 0 = none; for route the URL's length), bits 32–63 for route the
 // URL's address in the filter's memory, else 0.
+//
+// # Rule
+//
+// A filter may also export
+//
+//	suodi_rule(len i32) -> i32
+//
+// which says of the visit in the buffer what suodi_filter would decide it by:
+// the number of a rule, 1 for the first that the manifest lists, or 0 where
+// none matches. It is asked when somebody wants to know why, never on a visit.
+//
+// # Params
+//
+// What a binding gives a filter is one JSON object in canonical form
+// (CanonicalParams): names in order, no white space, values of strings, integers
+// and booleans. No string holds a quotation mark, a backslash or a control
+// character, so that a guest finds a value by looking for its name.
 package abi

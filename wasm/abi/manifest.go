@@ -36,23 +36,40 @@ type Text struct {
 	En string `json:"en,omitempty" yaml:"en,omitempty"`
 }
 
+// Reason is what a code of a deny or guide means.
+type Reason struct {
+	Text
+	Page Page `json:"page,omitempty"`
+}
+
+// Page says which page a deny or guide shows.
+type Page string
+
+// The pages.
+const (
+	PageStandard Page = ""          // the one of the action
+	PageNotFound Page = "not-found" // for a deny: as if there were no such link
+)
+
 // Param describes one parameter that a binding may give a filter.
 type Param struct {
 	Type     string `json:"type"` // string, int or bool
 	Required bool   `json:"required,omitempty"`
-	Secret   bool   `json:"secret,omitempty"` // never returned by the API
+	Secret   bool   `json:"secret,omitempty"`  // never returned by the API
+	Default  any    `json:"default,omitempty"` // of the type; what a binding without it gives
 	Doc      string `json:"doc,omitempty"`
 }
 
 // Manifest is what a filter says of itself.
 type Manifest struct {
-	Name   string           `json:"name"`
-	ABI    int              `json:"abi"`
-	Needs  []string         `json:"needs"`
-	Class  Class            `json:"class,omitempty"`
-	Fail   FailMode         `json:"fail,omitempty"`
-	Params map[string]Param `json:"params,omitempty"`
-	Codes  map[string]Text  `json:"codes,omitempty"` // key: the code in decimal
+	Name   string            `json:"name"`
+	ABI    int               `json:"abi"`
+	Needs  []string          `json:"needs"`
+	Class  Class             `json:"class,omitempty"`
+	Fail   FailMode          `json:"fail,omitempty"`
+	Params map[string]Param  `json:"params,omitempty"`
+	Codes  map[string]Reason `json:"codes,omitempty"` // key: the code in decimal
+	Rules  []string          `json:"rules,omitempty"` // what suodi_rule's numbers stand for, from 1
 }
 
 // namePattern is how filters and parameters may be called.
@@ -67,6 +84,7 @@ func ParseManifest(data []byte) (Manifest, error) {
 	var m Manifest
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
+	decoder.UseNumber() // a default that is an integer stays one
 	if err := decoder.Decode(&m); err != nil {
 		return Manifest{}, fmt.Errorf("manifest: %w", err)
 	}
@@ -103,8 +121,16 @@ func (m Manifest) validate() error {
 		if p.Type != "string" && p.Type != "int" && p.Type != "bool" {
 			return fmt.Errorf("manifest: parameter %q: type %q: want string, int or bool", name, p.Type)
 		}
+		if p.Default != nil {
+			if _, err := p.value(p.Default); err != nil {
+				return fmt.Errorf("manifest: parameter %q: default: %w", name, err)
+			}
+		}
 	}
-	for code := range m.Codes {
+	for code, reason := range m.Codes {
+		if reason.Page != PageStandard && reason.Page != PageNotFound {
+			return fmt.Errorf("manifest: code %q: page %q: want not-found or none", code, reason.Page)
+		}
 		if n, err := strconv.ParseUint(code, 10, 32); err != nil || n > MaxCode || strconv.FormatUint(n, 10) != code {
 			return fmt.Errorf("manifest: code %q: want a number from 0 to %d", code, MaxCode)
 		}

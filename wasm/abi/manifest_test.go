@@ -18,7 +18,8 @@ func TestParseManifest(t *testing.T) {
 		{"least", `{"name":"x","abi":1}`, ""},
 		{"everything", `{"name":"a-1_b","abi":1,"needs":["platforms","link"],"class":"pure","fail":"closed",
 			"params":{"limit":{"type":"int","required":true,"doc":"most"},"key":{"type":"string","secret":true}},
-			"codes":{"0":{"en":"none"},"16777215":{"zh":"最大","en":"largest"}}}`, ""},
+			"codes":{"0":{"en":"none"},"16777215":{"zh":"最大","en":"largest","page":"not-found"}},"rules":["night",""]}`, ""},
+		{"default", `{"name":"x","abi":1,"params":{"a":{"type":"int","default":3}}}`, ""},
 		{"longest name", `{"name":"` + long + `","abi":1}`, ""},
 		{"white space around", " \n{\"name\":\"x\",\"abi\":1}\t ", ""},
 
@@ -46,6 +47,8 @@ func TestParseManifest(t *testing.T) {
 		{"parameter name", `{"name":"x","abi":1,"params":{"A b":{"type":"int"}}}`, "A b"},
 		{"parameter without type", `{"name":"x","abi":1,"params":{"a":{}}}`, "type"},
 		{"parameter of unknown type", `{"name":"x","abi":1,"params":{"a":{"type":"float"}}}`, "float"},
+		{"default of another type", `{"name":"x","abi":1,"params":{"a":{"type":"int","default":"3"}}}`, "default"},
+		{"unknown page", `{"name":"x","abi":1,"codes":{"1":{"page":"home"}}}`, "home"},
 		{"code too large", `{"name":"x","abi":1,"codes":{"16777216":{}}}`, "16777216"},
 		{"code negative", `{"name":"x","abi":1,"codes":{"-1":{}}}`, "-1"},
 		{"code with a leading zero", `{"name":"x","abi":1,"codes":{"01":{}}}`, "01"},

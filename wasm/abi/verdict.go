@@ -24,6 +24,9 @@ func (a Action) String() string {
 	return fmt.Sprintf("action %d", uint8(a))
 }
 
+// verdictErred is set in a verdict on whose way a condition could not be decided.
+const verdictErred = 1 << 7
+
 // MaxCode is the largest code a verdict carries.
 const MaxCode = 1<<24 - 1
 
@@ -41,7 +44,13 @@ func NewRoute(address, n uint32) Verdict {
 }
 
 // Action returns what is to be done; the host refuses values it does not know.
-func (v Verdict) Action() Action { return Action(v) }
+func (v Verdict) Action() Action { return Action(v &^ verdictErred) }
+
+// Erred reports whether a condition could not be decided on the way.
+func (v Verdict) Erred() bool { return v&verdictErred != 0 }
+
+// WithErred returns the verdict saying that a condition could not be decided.
+func (v Verdict) WithErred() Verdict { return v | verdictErred }
 
 // Code returns the reason of a deny or guide; for route it is the URL's length.
 func (v Verdict) Code() uint32 { return uint32(v>>8) & MaxCode }

@@ -22,11 +22,13 @@ func TestVerdict(t *testing.T) {
 		{"a code too large touches no other field", abi.NewVerdict(abi.Deny, 1<<24|5), 0x502, abi.Deny, 5, 0},
 		{"route", abi.NewRoute(0x12345678, 0x2000), 0x12345678_00200004, abi.Route, 0x2000, 0x12345678},
 		{"route at the end of memory", abi.NewRoute(1<<32-1, 1), 0xffffffff_00000104, abi.Route, 1, 1<<32 - 1},
-		{"what no host knows", abi.Verdict(0xff), 0xff, abi.Action(255), 0, 0},
+		{"what no host knows", abi.Verdict(0x7f), 0x7f, abi.Action(127), 0, 0},
+		{"a condition was not decided", abi.NewVerdict(abi.Deny, 3).WithErred(), 0x382, abi.Deny, 3, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := test.verdict
-			if uint64(v) != test.bits || v.Action() != test.action || v.Code() != test.code || v.Address() != test.address {
+			if uint64(v) != test.bits || v.Action() != test.action || v.Code() != test.code || v.Address() != test.address ||
+				v.Erred() != (test.bits&0x80 != 0) {
 				t.Errorf("%#x: action %s, code %d, address %#x", uint64(v), v.Action(), v.Code(), v.Address())
 			}
 		})

@@ -21,6 +21,7 @@ const (
 	ExportVersion = "suodi_abi"
 	ExportVisit   = "suodi_visit"
 	ExportFilter  = "suodi_filter"
+	ExportRule    = "suodi_rule" // optional
 )
 
 // Offsets of the record's fields, as the package comment lists them.

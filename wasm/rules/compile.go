@@ -52,10 +52,10 @@ func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
 		verdict := abi.NewVerdict(rule.Then, 0)
 		if rule.Reason != (abi.Text{}) {
 			if manifest.Codes == nil {
-				manifest.Codes = map[string]abi.Text{}
+				manifest.Codes = map[string]abi.Reason{}
 			}
 			code := len(manifest.Codes) + 1
-			manifest.Codes[strconv.Itoa(code)] = rule.Reason
+			manifest.Codes[strconv.Itoa(code)] = abi.Reason{Text: rule.Reason}
 			verdict = abi.NewVerdict(rule.Then, uint32(code))
 		}
 		c := &condition{source: rs.source, node: rule.when, text: []rune(rule.When)}

@@ -59,9 +59,9 @@ func TestManifest(t *testing.T) {
 	want := abi.Manifest{
 		Name: "office", ABI: 1, Class: abi.Pure, Fail: abi.FailClosed,
 		Needs: []string{"platforms", "link", "country", "clock", "host"},
-		Codes: map[string]abi.Text{
-			"1": {Zh: "夜间关闭", En: "Closed at night"},
-			"2": {Zh: "Open in your browser", En: "Open in your browser"},
+		Codes: map[string]abi.Reason{
+			"1": {Text: abi.Text{Zh: "夜间关闭", En: "Closed at night"}},
+			"2": {Text: abi.Text{Zh: "Open in your browser", En: "Open in your browser"}},
 		},
 	}
 	if !reflect.DeepEqual(m.Manifest, want) {
