@@ -115,4 +115,16 @@ var messages = [kinds][languages]message{
 			Hint:  "要打开链接，请输入它的完整地址。",
 		},
 	},
+	TooMany: {
+		English: {
+			Title: "Too many requests",
+			Text:  "More requests came from your network in a short time than this service answers.",
+			Hint:  "Wait a little, then open the link again.",
+		},
+		Chinese: {
+			Title: "请求过于频繁",
+			Text:  "短时间内，来自你所在网络的请求超过了本服务的限度。",
+			Hint:  "请稍等片刻，再打开链接。",
+		},
+	},
 }

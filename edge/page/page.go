@@ -16,6 +16,7 @@ const (
 	Unavailable             // the edge is in trouble
 	BadRequest              // a request that is malformed or too long
 	Root                    // the bare root of a domain
+	TooMany                 // more requests than the visitor may make
 	kinds       = iota
 )
 
@@ -29,6 +30,7 @@ var kindNames = [kinds]string{
 	Unavailable: "unavailable",
 	BadRequest:  "bad-request",
 	Root:        "root",
+	TooMany:     "too-many",
 }
 
 // String returns the kind's word.
@@ -49,6 +51,7 @@ var statuses = [kinds]int{
 	Unavailable: http.StatusServiceUnavailable,
 	BadRequest:  http.StatusBadRequest,
 	Root:        http.StatusNotFound,
+	TooMany:     http.StatusTooManyRequests,
 }
 
 // Status returns the HTTP status that goes with a page. BadRequest gives 400;

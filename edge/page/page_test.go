@@ -22,7 +22,7 @@ const (
 
 // everyKind calls f for every kind in both languages.
 func everyKind(t *testing.T, f func(t *testing.T, kind page.Kind, lang page.Lang)) {
-	for kind := page.Guide; kind <= page.Root; kind++ {
+	for kind := page.Guide; kind <= page.TooMany; kind++ {
 		for _, lang := range langs {
 			t.Run(kind.String()+"/"+lang.String(), func(t *testing.T) { f(t, kind, lang) })
 		}
@@ -145,7 +145,7 @@ func TestRefusedShowsReasonAndPlatform(t *testing.T) {
 
 // Pages about requests that no link answered to repeat nothing of them.
 func TestNothingIsReflected(t *testing.T) {
-	for _, kind := range []page.Kind{page.NotFound, page.BadRequest, page.Root, page.Unavailable} {
+	for _, kind := range []page.Kind{page.NotFound, page.BadRequest, page.Root, page.Unavailable, page.TooMany} {
 		plain := set.Render(nil, kind, page.Data{})
 		got := set.Render(nil, kind, page.Data{ShortURL: link, Platform: "qq", PlatformName: "QQ", Reason: "told"})
 		if !bytes.Equal(got, plain) {
@@ -215,7 +215,7 @@ func TestDynamicText(t *testing.T) {
 func TestStatus(t *testing.T) {
 	want := map[page.Kind]int{
 		page.Guide: 200, page.Refused: 403, page.NotFound: 404, page.Paused: 404, page.Expired: 410, page.Banned: 451,
-		page.Unavailable: 503, page.BadRequest: 400, page.Root: 404,
+		page.Unavailable: 503, page.BadRequest: 400, page.Root: 404, page.TooMany: 429,
 	}
 	for kind, status := range want {
 		if got := page.Status(kind); got != status {
@@ -225,7 +225,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestHeaders(t *testing.T) {
-	for kind := page.Guide; kind <= page.Root; kind++ {
+	for kind := page.Guide; kind <= page.TooMany; kind++ {
 		got := make(map[string]string)
 		for _, h := range set.Headers(kind) {
 			got[h.Name] = h.Value
@@ -264,7 +264,7 @@ func TestRenderDoesNotAllocate(t *testing.T) {
 	data := page.Data{
 		Lang: page.Chinese, ShortURL: link + "?a=<b>&\u202e活动", Platform: "wechat", Reason: "仅限会员", DomainName: "s.example.com",
 	}
-	for kind := page.Guide; kind <= page.Root; kind++ {
+	for kind := page.Guide; kind <= page.TooMany; kind++ {
 		n := testing.AllocsPerRun(100, func() {
 			dst = set.Render(dst[:0], kind, data)
 			_ = set.Headers(kind)

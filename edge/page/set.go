@@ -196,6 +196,7 @@ var plans = [kinds]plan{
 	Unavailable: {template: "message.html"},
 	BadRequest:  {template: "message.html"},
 	Root:        {template: "message.html"},
+	TooMany:     {template: "message.html"},
 }
 
 // sheet is a plan with its files read.
