@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"strconv"
-	"unsafe"
 
 	"github.com/valyala/fasthttp"
 
@@ -30,12 +29,13 @@ const (
 	answerUnusable // a record this program cannot serve
 	answerEmpty    // the edge has nothing yet
 	answerPanic
-	answers = iota
+	answerLimited // came too fast
+	answers       = iota
 )
 
 var answerNames = [answers]string{
 	"none", "redirected", "guided", "refused", "not_found", "paused", "expired", "root", "reserved",
-	"bad_request", "unusable_record", "empty_edge", "panic",
+	"bad_request", "unusable_record", "empty_edge", "panic", "limited",
 }
 
 // Header names and values in the form that needs no work.
@@ -137,7 +137,7 @@ func (v *visitState) showVerdict(kind page.Kind, a answer) bool {
 	if kind == page.Guide {
 		v.shortURL = append(append(v.shortURL[:0], v.domain.baseURL...), v.ctx.Request.Header.RequestURI()...)
 		// Lent until the page is rendered: nobody keeps it.
-		data.ShortURL = unsafe.String(unsafe.SliceData(v.shortURL), len(v.shortURL))
+		data.ShortURL = text(v.shortURL)
 	}
 	return v.show(kind, a, data)
 }

@@ -2,8 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"net"
-	"net/netip"
 
 	"github.com/valyala/fasthttp"
 
@@ -42,7 +40,7 @@ func (v *visitState) gatherRare(need abi.Facts, header *fasthttp.RequestHeader, 
 		facts.Date = uint32(now.Year()*10_000 + int(now.Month())*100 + now.Day())
 	}
 	if need&abi.FactIP != 0 {
-		facts.IP = clientIP(v.ctx.RemoteAddr())
+		facts.IP = v.client().As16()
 	}
 	facts.Country = [2]byte{'Z', 'Z'}
 	facts.Region = nil
@@ -65,16 +63,6 @@ func (v *visitState) gatherRare(need abi.Facts, header *fasthttp.RequestHeader, 
 	}
 	// The visit hash needs a key that all edges share; without one it is absent.
 	facts.Facts |= need &^ abi.FactHash
-}
-
-// clientIP returns a connection's peer; IPv4 as ::ffff:a.b.c.d.
-func clientIP(address net.Addr) (ip [16]byte) {
-	if tcp, ok := address.(*net.TCPAddr); ok {
-		if a, ok := netip.AddrFromSlice(tcp.IP); ok {
-			return a.As16()
-		}
-	}
-	return ip
 }
 
 // firstLanguage returns the first tag of an Accept-Language header.

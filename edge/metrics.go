@@ -11,6 +11,7 @@ import (
 type counters struct {
 	answers   [answers]atomic.Uint64
 	platforms [256]atomic.Uint64
+	seen      uint64 // visits, for the access log's sample
 	_         [64]byte
 }
 
@@ -23,6 +24,8 @@ type metrics struct {
 	links, saving, connected, stale           *prometheus.Desc
 	revision, head, filterFailures, filterBad *prometheus.Desc
 	cacheMisses, parsed, dropped              *prometheus.Desc
+	open, turnedAway, unlogged                *prometheus.Desc
+	certExpiry, certBad                       *prometheus.Desc
 }
 
 func newMetrics(s *Server) *metrics {
@@ -44,6 +47,11 @@ func newMetrics(s *Server) *metrics {
 		filterBad:      desc("filters_refused", "1 when a filter, domain or catalog in force is not the one it should be."),
 		cacheMisses:    desc("classifier_misses_total", "User agents that were not remembered."),
 		parsed:         desc("classifier_parsed_total", "User agents parsed for browser and system versions."),
+		open:           desc("connections", "Connections of visitors that are open."),
+		turnedAway:     desc("connections_refused_total", "Connections over the limits."),
+		unlogged:       desc("access_log_dropped_total", "Lines that the access log could not take."),
+		certExpiry:     desc("certificate_expiry_seconds", "When a certificate in force ends, in Unix time.", "file"),
+		certBad:        desc("certificate_refused", "1 when a certificate's files are not what is in force.", "file"),
 		dropped:        desc("classifier_dropped_total", "User agents not parsed because too many waited."),
 	}
 }
@@ -53,6 +61,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		m.visits, m.platforms, m.unreadable, m.links, m.saving, m.connected, m.stale, m.revision, m.head,
 		m.filterFailures, m.filterBad, m.cacheMisses, m.parsed, m.dropped,
+		m.open, m.turnedAway, m.unlogged, m.certExpiry, m.certBad,
 	} {
 		to <- d
 	}
@@ -64,14 +73,14 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 	}
-	gauge := func(d *prometheus.Desc, value float64) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	flag := func(d *prometheus.Desc, on bool) {
+	flag := func(d *prometheus.Desc, on bool, labels ...string) {
 		if on {
-			gauge(d, 1)
+			gauge(d, 1, labels...)
 		} else {
-			gauge(d, 0)
+			gauge(d, 0, labels...)
 		}
 	}
 	for a := answerRedirected; int(a) < answers; a++ {
@@ -93,6 +102,17 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	counter(m.unreadable, m.refused.Load())
+	gauge(m.open, float64(s.connections.Open()))
+	counter(m.turnedAway, s.connections.Refused())
+	if s.log != nil {
+		counter(m.unlogged, s.log.dropped.Load())
+	}
+	if s.certs != nil {
+		for _, c := range s.certs.Status() {
+			gauge(m.certExpiry, float64(c.NotAfter.Unix()), c.Pair.Certificate)
+			flag(m.certBad, c.Err != nil, c.Pair.Certificate)
+		}
+	}
 	gauge(m.links, float64(s.table.Links()))
 	flag(m.saving, s.table.Saving() == nil)
 	health := s.replica.health()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -19,6 +18,8 @@ import (
 
 	"suodi/control/feed"
 	"suodi/control/link"
+	"suodi/edge/cert"
+	"suodi/edge/limit"
 	"suodi/edge/page"
 	"suodi/edge/table"
 	"suodi/wasm"
@@ -32,68 +33,6 @@ const (
 	maxURI  = 8 << 10  // bytes of the request target
 	maxBody = 4 << 10  // bytes; nobody needs a body to follow a link
 )
-
-// Config says how an edge runs; zero means the default.
-type Config struct {
-	Dir      string   // holds everything the edge keeps; required
-	ID       string   // names the edge in the fleet; required
-	Listen   string   // address for visitors; default 127.0.0.1:8080
-	Admin    string   // address for health, metrics and pprof; default 127.0.0.1:8081
-	Upstream []string // feed addresses of control nodes; default 127.0.0.1:7071
-	Version  string   // of the program, for people
-
-	ReadTimeout  time.Duration // for a whole request; default 10 s
-	WriteTimeout time.Duration // for a whole answer; default 10 s
-	IdleTimeout  time.Duration // between requests of a connection; default 75 s
-	DrainTimeout time.Duration // for requests in flight at the end; default 15 s
-
-	Logger *slog.Logger // nil discards
-}
-
-func (c Config) withDefaults() Config {
-	if c.Listen == "" {
-		c.Listen = "127.0.0.1:8080"
-	}
-	if c.Admin == "" {
-		c.Admin = "127.0.0.1:8081"
-	}
-	if len(c.Upstream) == 0 {
-		c.Upstream = []string{"127.0.0.1:7071"}
-	}
-	if c.Version == "" {
-		c.Version = "dev"
-	}
-	for d, value := range map[*time.Duration]time.Duration{
-		&c.ReadTimeout: 10 * time.Second, &c.WriteTimeout: 10 * time.Second,
-		&c.IdleTimeout: 75 * time.Second, &c.DrainTimeout: 15 * time.Second,
-	} {
-		if *d == 0 {
-			*d = value
-		}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	return c
-}
-
-func (c Config) validate() error {
-	if c.Dir == "" {
-		return errors.New("data directory: none given")
-	}
-	if c.ID == "" || len(c.ID) > 128 {
-		return errors.New("id: want 1 to 128 bytes that name this edge")
-	}
-	if err := feed.CheckLoopback(c.Admin); err != nil {
-		return fmt.Errorf("admin address: %w", err)
-	}
-	for _, upstream := range c.Upstream {
-		if err := feed.CheckLoopback(upstream); err != nil {
-			return fmt.Errorf("upstream: %w", err)
-		}
-	}
-	return nil
-}
 
 // linkTable is what the edge wants of its copy of the links.
 type linkTable interface {
@@ -117,9 +56,14 @@ type Server struct {
 	metrics    *metrics
 	registry   *prometheus.Registry
 
+	rates       rates
+	connections *limit.Connections
+	log         *accessLog  // nil: none is written
+	certs       *cert.Store // nil: no TLS
+
 	http   *fasthttp.Server
 	admin  *http.Server
-	listen struct{ edge, admin net.Listener }
+	listen listeners
 
 	draining atomic.Bool
 	owned    sync.WaitGroup
@@ -136,7 +80,7 @@ func Open(config Config) (server *Server, err error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, failed: make(chan error, 2), cancel: func() {}}
+	s := &Server{config: config, failed: make(chan error, 8), cancel: func() {}}
 	defer func() {
 		if server == nil {
 			err = errors.Join(err, s.Close())
@@ -145,11 +89,8 @@ func Open(config Config) (server *Server, err error) {
 	if err := s.prepare(); err != nil {
 		return nil, err
 	}
-	if s.listen.edge, err = net.Listen("tcp", config.Listen); err != nil {
-		return nil, fmt.Errorf("edge address: %w", err)
-	}
-	if s.listen.admin, err = net.Listen("tcp", config.Admin); err != nil {
-		return nil, fmt.Errorf("admin address: %w", err)
+	if s.listen, err = openListeners(config); err != nil {
+		return nil, err
 	}
 	s.run()
 	return s, nil
@@ -170,6 +111,17 @@ func (s *Server) prepare() (err error) {
 		return err
 	}
 	s.pages = page.New()
+	s.rates = newRates(s.config)
+	s.connections = limit.NewConnections(s.config.Connections, s.config.ConnectionsPerAddress)
+	if s.log, err = openAccessLog(s.config.AccessLog, s.config.AccessSample); err != nil {
+		return err
+	}
+	if len(s.config.Certificates) > 0 {
+		s.certs, err = cert.Open(cert.Config{Pairs: s.config.Certificates, Now: s.now, Logger: logger.With("part", "cert")})
+		if err != nil {
+			return err
+		}
+	}
 	s.visits = make([]visitState, s.host.Slots())
 	s.registry = prometheus.NewRegistry()
 	s.metrics = newMetrics(s)
@@ -193,11 +145,19 @@ func (s *Server) run() {
 		Handler: s.adminHandler(), ReadHeaderTimeout: s.config.ReadTimeout,
 		ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
-	s.owned.Go(func() {
-		if err := s.http.Serve(patientListener{s.listen.edge, s.config.Logger}); err != nil && !s.draining.Load() {
-			s.failed <- fmt.Errorf("edge: %w", err)
-		}
-	})
+	for _, l := range s.visitListeners() {
+		s.owned.Go(func() {
+			if err := s.http.Serve(l); err != nil && !s.draining.Load() {
+				s.failed <- fmt.Errorf("edge: %w", err)
+			}
+		})
+	}
+	if s.log != nil {
+		s.owned.Go(func() { s.log.run(ctx) })
+	}
+	if s.certs != nil {
+		s.owned.Go(func() { s.certs.Run(ctx) })
+	}
 	s.owned.Go(func() {
 		if err := s.admin.Serve(s.listen.admin); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("admin: %w", err)
@@ -242,8 +202,29 @@ func (s *Server) newHTTP() *fasthttp.Server {
 // closed.
 func (s *Server) Failed() <-chan error { return s.failed }
 
+// Reload takes over certificates that have changed and opens the access log
+// anew, which may have been moved away.
+func (s *Server) Reload() error {
+	var errs []error
+	if s.certs != nil {
+		errs = append(errs, s.certs.Reload())
+	}
+	if s.log != nil {
+		errs = append(errs, s.log.reopen())
+	}
+	return errors.Join(errs...)
+}
+
 // Address is where visitors are answered.
 func (s *Server) Address() string { return s.listen.edge.Addr().String() }
+
+// TLSAddress is where visitors are answered over TLS; empty without TLS.
+func (s *Server) TLSAddress() string {
+	if s.listen.tls == nil {
+		return ""
+	}
+	return s.listen.tls.Addr().String()
+}
 
 // AdminAddress is where health and metrics are answered.
 func (s *Server) AdminAddress() string { return s.listen.admin.Addr().String() }
@@ -263,17 +244,9 @@ func (s *Server) Close() error {
 		defer cancel()
 		if s.http != nil {
 			errs = append(errs, s.http.ShutdownWithContext(ctx), s.admin.Shutdown(ctx))
-			// A shutdown before Serve has the listener would leave it open.
-			if err := s.listen.edge.Close(); !errors.Is(err, net.ErrClosed) {
-				errs = append(errs, err)
-			}
-		} else {
-			for _, l := range []net.Listener{s.listen.edge, s.listen.admin} {
-				if l != nil {
-					errs = append(errs, l.Close())
-				}
-			}
 		}
+		// A shutdown before Serve has its listener would leave it open.
+		errs = append(errs, s.listen.close())
 		s.cancel()
 		s.owned.Wait()
 		if s.table != nil {

@@ -39,6 +39,13 @@ func newSite(tb testing.TB) *edge.Server {
 			tb.Error(err)
 		}
 	})
+	feedSite(tb, server)
+	return server
+}
+
+// feedSite is the control plane of newSite.
+func feedSite(tb testing.TB, server *edge.Server) {
+	tb.Helper()
 	buckets := map[uint16][]*feedpb.Entry{}
 	put := func(bucket uint16, key string, value []byte) {
 		buckets[bucket] = append(buckets[bucket], &feedpb.Entry{Key: []byte(key), Value: value})
@@ -64,7 +71,6 @@ func newSite(tb testing.TB) *edge.Server {
 		check(tb, replica.Bucket(number, revision, entries))
 	}
 	check(tb, replica.End(revision))
-	return server
 }
 
 // siteLinks are the links of newSite by slug, all to destination.

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net/netip"
 	"runtime/debug"
 
 	"github.com/valyala/fasthttp"
@@ -24,6 +25,7 @@ type visitState struct {
 	domain  *domain
 	slug    []byte
 	query   []byte
+	address netip.Addr // the visitor's, once client has found it
 	key     []byte
 	record  link.Record
 	outcome wasm.Outcome
@@ -49,7 +51,8 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	v.begin(s, ctx, slot)
 	defer v.end()
 
-	_ = v.readKey() && // host → domain, path → slug
+	_ = v.checkRate() && // not too many from one address
+		v.readKey() && // host → domain, path → slug
 		v.lookUp() && // the link's record
 		v.checkState() && // paused, archived, expired
 		v.gatherFacts() && // what filters need, and no more
@@ -63,6 +66,7 @@ func (v *visitState) begin(s *Server, ctx *fasthttp.RequestCtx, slot *wasm.Slot)
 	v.server, v.ctx, v.slot, v.world = s, ctx, slot, s.world.Load()
 	v.chain = slot.Chain()
 	v.answer = answerNone
+	v.address = netip.Addr{}
 	v.slot.Visit.Facts = 0
 }
 
@@ -76,6 +80,9 @@ func (v *visitState) end() {
 		v.answer = answerPanic
 	}
 	v.tally()
+	if v.server.log != nil {
+		v.server.log.note(v)
+	}
 	slot := v.slot
 	v.ctx, v.slot, v.world, v.chain, v.domain, v.record = nil, nil, nil, nil, nil, nil
 	slot.Release()

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"suodi/edge"
 )
@@ -39,23 +42,37 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server, err := edge.Open(edge.Config{
-		Dir: settings.Data, ID: settings.ID, Listen: settings.Listen, Admin: settings.Admin, Upstream: settings.Upstream,
-		Version: version(), Logger: logger,
-	})
+	config, err := settings.config(logger)
+	if err != nil {
+		return err
+	}
+	server, err := edge.Open(config)
 	if err != nil {
 		return err
 	}
 	// The line that tells whoever started the edge where it is.
-	if _, err := fmt.Fprintf(stdout, "suodi-edge: listening edge=%s admin=%s\n", server.Address(), server.AdminAddress()); err != nil {
+	where := fmt.Sprintf("edge=%s admin=%s", server.Address(), server.AdminAddress())
+	if server.TLSAddress() != "" {
+		where += " tls=" + server.TLSAddress()
+	}
+	if _, err := fmt.Fprintln(stdout, "suodi-edge: listening", where); err != nil {
 		return errors.Join(err, server.Close())
 	}
-	select {
-	case <-ctx.Done():
-		logger.Info("draining")
-		return server.Close()
-	case err := <-server.Failed():
-		return errors.Join(err, server.Close())
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-hangup:
+			if err := server.Reload(); err != nil {
+				logger.Error("not everything could be reloaded", "error", err)
+			}
+		case <-ctx.Done():
+			logger.Info("draining")
+			return server.Close()
+		case err := <-server.Failed():
+			return errors.Join(err, server.Close())
+		}
 	}
 }
 

@@ -5,10 +5,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/netip"
 	"os"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"suodi/edge"
+	"suodi/edge/cert"
 )
 
 // settings are what the configuration file and the flags say. Every key of the
@@ -21,6 +26,20 @@ type settings struct {
 	Upstream  []string `yaml:"upstream"`
 	LogLevel  string   `yaml:"log-level"`
 	LogFormat string   `yaml:"log-format"`
+
+	TLS          string   `yaml:"tls"`
+	Certificates []string `yaml:"certificates"`
+
+	Proxies       []string `yaml:"proxies"`
+	ProxyProtocol bool     `yaml:"proxy-protocol"`
+
+	RatePerAddress        float64 `yaml:"rate-per-address"`
+	Rate                  float64 `yaml:"rate"`
+	ConnectionsPerAddress int     `yaml:"connections-per-address"`
+	Connections           int     `yaml:"connections"`
+
+	AccessLog    string `yaml:"access-log"`
+	AccessSample int    `yaml:"access-sample"`
 
 	version bool
 }
@@ -74,6 +93,16 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	flags.Var(list{&s.Upstream}, "upstream", "`addresses` of control nodes' feeds, separated by commas; loopback only until there is TLS")
 	flags.StringVar(&s.LogLevel, "log-level", s.LogLevel, "debug, info, warn or error")
 	flags.StringVar(&s.LogFormat, "log-format", s.LogFormat, "text or json")
+	flags.StringVar(&s.TLS, "tls", s.TLS, "`address` for visitors over TLS; needs --certificates")
+	flags.Var(list{&s.Certificates}, "certificates", "PEM `files` for TLS, separated by commas, each CERTIFICATE:KEY; read again when they change or on SIGHUP")
+	flags.Var(list{&s.Proxies}, "proxies", "`networks` such as 10.0.0.0/8 of proxies whose X-Forwarded-For is believed, separated by commas")
+	flags.BoolVar(&s.ProxyProtocol, "proxy-protocol", s.ProxyProtocol, "connections from --proxies begin with a PROXY header, version 1 or 2")
+	flags.Float64Var(&s.RatePerAddress, "rate-per-address", s.RatePerAddress, "`visits` a second that one address may make, twice as many at once; the others get 429; 0: no limit")
+	flags.Float64Var(&s.Rate, "rate", s.Rate, "`visits` a second in all; 0: no limit")
+	flags.IntVar(&s.ConnectionsPerAddress, "connections-per-address", s.ConnectionsPerAddress, "`connections` that one address may hold open; 0: no limit")
+	flags.IntVar(&s.Connections, "connections", s.Connections, "`connections` open in all; the others get 503; 0: four fifths of the file descriptors there are")
+	flags.StringVar(&s.AccessLog, "access-log", s.AccessLog, "`file` for a line of JSON a visit, opened anew on SIGHUP; -: standard output; empty: none")
+	flags.IntVar(&s.AccessSample, "access-sample", s.AccessSample, "one visit in `so many` is written to the access log; 0: each")
 	flags.BoolVar(&s.version, "version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -85,6 +114,36 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return nil, fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
 	}
 	return s, nil
+}
+
+// config is what the settings say to the edge.
+func (s *settings) config(logger *slog.Logger) (edge.Config, error) {
+	config := edge.Config{
+		Dir: s.Data, ID: s.ID, Listen: s.Listen, Admin: s.Admin, Upstream: s.Upstream, TLS: s.TLS,
+		ProxyProtocol: s.ProxyProtocol, RatePerAddress: s.RatePerAddress, Rate: s.Rate,
+		ConnectionsPerAddress: s.ConnectionsPerAddress, Connections: s.Connections,
+		AccessLog: s.AccessLog, AccessSample: s.AccessSample,
+		Version: version(), Logger: logger,
+	}
+	for _, pair := range s.Certificates {
+		certificate, key, ok := strings.Cut(pair, ":")
+		if !ok {
+			return config, fmt.Errorf("certificates %q: want CERTIFICATE:KEY, two files; %w", pair, errUsage)
+		}
+		config.Certificates = append(config.Certificates, cert.Pair{Certificate: certificate, Key: key})
+	}
+	for _, text := range s.Proxies {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			address, addressErr := netip.ParseAddr(text)
+			if addressErr != nil {
+				return config, fmt.Errorf("proxies %q: want a network such as 10.0.0.0/8; %w", text, errUsage)
+			}
+			network = netip.PrefixFrom(address, address.BitLen())
+		}
+		config.Proxies = append(config.Proxies, network.Masked())
+	}
+	return config, nil
 }
 
 // configFile finds --config before the other flags are read.

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package edge
+
+func maxConnections() int { return 0 }
