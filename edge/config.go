@@ -21,6 +21,10 @@ type Config struct {
 	Upstream []string // feed addresses of control nodes; default 127.0.0.1:7071
 	Version  string   // of the program, for people
 
+	// TakeOver replaces the edge that runs with Dir, if one does, without dropping
+	// a visit: see handover.go.
+	TakeOver bool
+
 	// Certificates are served over TLS, by the name a client asks for.
 	Certificates []cert.Pair
 

@@ -13,7 +13,7 @@ import (
 // Offline returns an edge that neither listens nor follows a feed: tests play
 // both sides.
 func Offline(config Config) (*Server, error) {
-	s := &Server{config: config.withDefaults(), failed: make(chan error, 2), cancel: func() {}}
+	s := &Server{config: config.withDefaults(), failed: make(chan error, 2), handed: make(chan struct{}), cancel: func() {}}
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -39,5 +39,5 @@ func (s *Server) Panics() (n uint64) {
 
 // PatientListener wraps a listener as Open does.
 func PatientListener(l net.Listener, logger *slog.Logger) net.Listener {
-	return patientListener{l, logger}
+	return newPatient(l, logger)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -14,9 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/valyala/fasthttp"
-	"google.golang.org/grpc/credentials/insecure"
 
-	"suodi/control/feed"
 	"suodi/control/link"
 	"suodi/edge/cert"
 	"suodi/edge/limit"
@@ -61,11 +60,15 @@ type Server struct {
 	log         *accessLog  // nil: none is written
 	certs       *cert.Store // nil: no TLS
 
-	http   *fasthttp.Server
-	admin  *http.Server
-	listen listeners
+	http     *fasthttp.Server
+	admin    *http.Server
+	listen   listeners
+	handover *net.UnixListener
+	handed   chan struct{} // closed when another process has taken over
+	follower follower
 
 	draining atomic.Bool
+	leaving  atomic.Bool // another process answers new connections: see linger
 	owned    sync.WaitGroup
 	cancel   context.CancelFunc
 	failed   chan error
@@ -80,19 +83,38 @@ func Open(config Config) (server *Server, err error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, failed: make(chan error, 8), cancel: func() {}}
+	s := &Server{config: config, failed: make(chan error, 8), handed: make(chan struct{}), cancel: func() {}}
+	var taken *takeover
 	defer func() {
 		if server == nil {
+			if taken != nil {
+				err = errors.Join(err, taken.fail())
+			}
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if config.TakeOver {
+		if s.listen, taken, err = takeOver(config.Dir); errors.Is(err, ErrNobody) {
+			config.Logger.Info("nothing to take over, starting anew", "reason", err)
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	if err := s.prepare(); err != nil {
 		return nil, err
 	}
-	if s.listen, err = openListeners(config); err != nil {
+	if err := s.listen.open(config); err != nil {
 		return nil, err
 	}
+	if err := s.openHandover(); err != nil { // such as a path too long for a socket
+		config.Logger.Warn("no other process will be able to take over without dropping visits", "error", err)
+	}
 	s.run()
+	if taken != nil {
+		if err := taken.ready(); err != nil {
+			config.Logger.Warn("the process before this one may not have heard that it is replaced", "error", err)
+		}
+	}
 	return s, nil
 }
 
@@ -168,16 +190,10 @@ func (s *Server) run() {
 			s.failed <- err
 		}
 	})
-	s.owned.Go(func() {
-		err := feed.Follow(ctx, feed.FollowConfig{
-			Upstreams: s.config.Upstream, EdgeID: s.config.ID, Version: s.config.Version,
-			Credentials: insecure.NewCredentials(), // loopback only, as validate sees to
-			Logger:      s.config.Logger.With("part", "feed"),
-		}, s.replica)
-		if err != nil {
-			s.failed <- err
-		}
-	})
+	if s.handover != nil {
+		s.owned.Go(s.awaitHandover)
+	}
+	s.startFollowing()
 }
 
 // newHTTP returns the server of visits; it listens nowhere yet.
@@ -201,6 +217,10 @@ func (s *Server) newHTTP() *fasthttp.Server {
 // Failed receives what keeps the edge from serving on; it should then be
 // closed.
 func (s *Server) Failed() <-chan error { return s.failed }
+
+// Handed is closed when another process has taken over the addresses and the
+// data; the edge should then be closed.
+func (s *Server) Handed() <-chan struct{} { return s.handed }
 
 // Reload takes over certificates that have changed and opens the access log
 // anew, which may have been moved away.
@@ -239,6 +259,7 @@ func (s *Server) now() time.Time {
 func (s *Server) Close() error {
 	s.close.Do(func() {
 		var errs []error
+		s.linger()
 		s.draining.Store(true)
 		ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
 		defer cancel()
@@ -247,6 +268,10 @@ func (s *Server) Close() error {
 		}
 		// A shutdown before Serve has its listener would leave it open.
 		errs = append(errs, s.listen.close())
+		if s.handover != nil {
+			errs = append(errs, s.handover.Close())
+		}
+		s.stopFollowing()
 		s.cancel()
 		s.owned.Wait()
 		if s.table != nil {

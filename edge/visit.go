@@ -79,6 +79,9 @@ func (v *visitState) end() {
 		v.ctx.SetStatusCode(fasthttp.StatusInternalServerError)
 		v.answer = answerPanic
 	}
+	if v.server.leaving.Load() {
+		v.ctx.SetConnectionClose()
+	}
 	v.tally()
 	if v.server.log != nil {
 		v.server.log.note(v)

