@@ -8,9 +8,8 @@ import (
 type Module struct {
 	// Metered is the module to be run in place of the original.
 	Metered []byte
-	// Class says what the filter may keep between visits, by its code: what it
-	// promises of itself can only make it stricter, but for shared, which must
-	// be asked for.
+	// Class says what the filter may keep between visits, by its code: what the
+	// manifest says only chooses shared over restored.
 	Class abi.Class
 	// Manifest is what the filter says of itself; zero without one.
 	Manifest    abi.Manifest
@@ -89,6 +88,7 @@ func (out *Module) describe(m *module, memory bounds, plans []plan) {
 func (m *module) checkExports() error {
 	wanted := map[string]*signature{
 		abi.ExportVersion: {"", i32}, abi.ExportVisit: {"", i32}, abi.ExportFilter: {i32, i64},
+		abi.ExportRule: {i32, i32}, // may be missing
 	}
 	memory := false
 	for _, e := range m.exports {

@@ -11,7 +11,8 @@ import (
 //
 //   - Imports from WASI make it go.
 //   - Without any effect that outlives a call it is pure, whatever it says.
-//   - With effects it is shared if it asks for it and restored otherwise.
+//   - With effects it is shared if it asks for it and restored otherwise; one
+//     that promises to be pure is refused, for its author is mistaken about it.
 //
 // What the host cannot undo after a visit is refused in class restored, and
 // growing the memory in all but go.
@@ -27,6 +28,9 @@ func (m *module) class(asked abi.Class) (abi.Class, error) {
 		return class, nil
 	case m.effects == 0:
 		return abi.Pure, nil
+	case asked == abi.Pure:
+		at, _ := m.has(m.effects)
+		return "", at.refuse("the manifest promises class pure, but %s has an effect that outlives the call", at.name)
 	case asked == abi.Shared:
 		class = abi.Shared
 	default:

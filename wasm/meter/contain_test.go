@@ -144,6 +144,11 @@ func hostiles() []hostile {
 		{name: "promises-pure-imports", refusal: "the manifest promises class pure", module: asGo(filter(pass)).with(func(p *program) {
 			p.manifest = `{"name":"x","abi":1,"needs":[],"class":"pure"}`
 		}).encode()},
+		{name: "promises-pure-stores", refusal: "function 2 at offset 0x6c: the manifest promises class pure, but i32.store has an effect", module: filter(
+			join(i32Const(0), i32Const(0), []byte{0x36, 2, 0}, pass)).with(func(p *program) {
+			p.manifest = `{"name":"x","abi":1,"needs":[],"class":"pure"}`
+		}).encode()},
+		{name: "rule-signature", refusal: "suodi_rule is () -> (); the ABI wants (i32) -> (i32)", module: filter(pass, fn{export: abi.ExportRule}).encode()},
 		{name: "start-with-parameters", refusal: "takes parameters", module: filter(pass, fn{params: i32}).with(func(p *program) { p.start = 4 }).encode()},
 		{name: "fuel-export", refusal: "is the host's", module: filter(pass, fn{export: meter.FuelGlobal}).encode()},
 		{name: "refuels-itself", refusal: "there is no global 0", module: filter(join(i64Const(1<<60), []byte{0x24, 0}, pass)).encode()},
@@ -241,7 +246,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// store keeps the small modules in testdata, for tests of other packages.
+// store keeps the small modules in wasm/testdata, for tests of the host.
 func store(t *testing.T, h hostile) {
 	if len(h.module) > 4096 {
 		return
@@ -252,7 +257,7 @@ func store(t *testing.T, h hostile) {
 	} else if h.start {
 		kind = "start-"
 	}
-	path := filepath.Join("testdata", "hostile", kind+h.name+".wasm")
+	path := filepath.Join("..", "testdata", "hostile", kind+h.name+".wasm")
 	if *update {
 		if err := os.WriteFile(path, h.module, 0o600); err != nil {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 // compiles, before and after metering.
 func FuzzAdmit(f *testing.F) {
 	f.Add(filters.Platform)
-	files, err := filepath.Glob(filepath.Join("testdata", "hostile", "*.wasm"))
+	files, err := filepath.Glob(filepath.Join("..", "testdata", "hostile", "*.wasm"))
 	if err != nil || len(files) == 0 {
 		f.Fatalf("the corpus: %d files, %v", len(files), err)
 	}

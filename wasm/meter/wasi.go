@@ -1,30 +1,49 @@
 package meter
 
-// wasiModule is the only module a filter may import from; importing it makes
+import (
+	"maps"
+	"slices"
+)
+
+// WASIModule is the only module a filter may import from; importing it makes
 // the filter class go. The host gives functions that do nothing but tell the
 // time and make random numbers.
-const wasiModule = "wasi_snapshot_preview1"
+const WASIModule = "wasi_snapshot_preview1"
 
 // checkImports demands that whatever is imported is a function of WASI.
 func (m *module) checkImports() error {
 	for _, e := range m.imports {
 		section := sectionNames[secImport]
-		if e.module != wasiModule {
+		if e.module != WASIModule {
 			return refuseIn(section, e.offset, "imports %s.%s; a filter imports nothing, or in class go functions of %s",
-				e.module, e.name, wasiModule)
+				e.module, e.name, WASIModule)
 		}
 		if e.kind != kindFunction {
-			return refuseIn(section, e.offset, "imports a %s from %s", kindNames[e.kind], wasiModule)
+			return refuseIn(section, e.offset, "imports a %s from %s", kindNames[e.kind], WASIModule)
 		}
 		want, ok := wasiFunctions[e.name]
 		if !ok {
-			return refuseIn(section, e.offset, "there is no %s in %s", e.name, wasiModule)
+			return refuseIn(section, e.offset, "there is no %s in %s", e.name, WASIModule)
 		}
 		if got := m.types[e.index]; got != want {
-			return refuseIn(section, e.offset, "%s.%s is imported as %s; it is %s", wasiModule, e.name, got, want)
+			return refuseIn(section, e.offset, "%s.%s is imported as %s; it is %s", WASIModule, e.name, got, want)
 		}
 	}
 	return nil
+}
+
+// Import is a function that a filter of class go may import from WASIModule;
+// each byte of Params and Results is a value type of the binary format.
+type Import struct{ Name, Params, Results string }
+
+// Imports returns all of them, in the order of their names: what a host of
+// class go has to offer.
+func Imports() []Import {
+	var list []Import
+	for _, name := range slices.Sorted(maps.Keys(wasiFunctions)) {
+		list = append(list, Import{name, wasiFunctions[name].params, wasiFunctions[name].results})
+	}
+	return list
 }
 
 // wasiFunctions is the whole of WASI preview 1, from the interface's
