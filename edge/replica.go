@@ -167,7 +167,7 @@ func (r *replica) refreshChain() {
 		bindings, err = r.bindings(chain)
 	}
 	if err == nil {
-		err = r.server.host.Install(context.Background(), bindings)
+		err = r.server.host.Install(context.Background(), wasm.Plan{Chain: bindings})
 	}
 	if err != nil {
 		r.logger.Error("filters cannot be taken over, the last good ones stay", "error", err)
@@ -221,7 +221,7 @@ func (r *replica) bindings(chain *feedpb.Chain) ([]wasm.Binding, error) {
 		bindings = append(bindings, wasm.Binding{Name: b.GetFilter(), Module: module, Params: b.GetParams()})
 	}
 	if !guarded {
-		bindings = append([]wasm.Binding{{Name: platformFilter, Module: filters.Platform}}, bindings...)
+		bindings = append([]wasm.Binding{{Name: platformFilter, Module: filters.Platform, Own: true}}, bindings...)
 	}
 	return bindings, nil
 }

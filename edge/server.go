@@ -149,7 +149,7 @@ func (s *Server) prepare() (err error) {
 	s.metrics = newMetrics(s)
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.metrics)
 	// Whatever the feed says later, links' sets are enforced from the start.
-	err = s.host.Install(context.Background(), []wasm.Binding{{Name: platformFilter, Module: filters.Platform}})
+	err = s.host.Install(context.Background(), wasm.Plan{Chain: []wasm.Binding{{Name: platformFilter, Module: filters.Platform, Own: true}}})
 	if err != nil {
 		return fmt.Errorf("embedded platform filter: %w", err)
 	}

@@ -166,7 +166,7 @@ func (v *visitState) runFilters() bool {
 func (v *visitState) readRoute() {
 	destination, err := link.ParseDestination(string(v.outcome.URL), link.DestinationPolicy{OwnDomains: v.world.owns})
 	if err != nil {
-		v.outcome = v.slot.Fail(v.chain, v.outcome.At, err)
+		v.outcome = v.slot.Fail(v.chain, v.outcome, err)
 		return
 	}
 	v.route = append(v.route[:0], destination.URL...)

@@ -1,21 +1,23 @@
 package wasm
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 
 	"suodi/wasm/abi"
+	"suodi/wasm/meter"
 )
 
-// Hash names a module by its content: the SHA-256 of its bytes, manifest
-// included.
+// Hash names a module by its content: the SHA-256 of its bytes before metering,
+// manifest included.
 type Hash [sha256.Size]byte
 
 // HashOf returns a module's hash.
@@ -24,188 +26,173 @@ func HashOf(module []byte) Hash { return sha256.Sum256(module) }
 // String returns the hash in hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// ErrRefused says that a module is not an acceptable filter.
+// ErrRefused says that a module is not an acceptable filter, or a binding not
+// one of it.
 var ErrRefused = errors.New("not an acceptable filter")
 
 // Filter is one loaded module with an instance in every slot.
 type Filter struct {
-	hash     Hash
-	manifest abi.Manifest
-	facts    abi.Facts
 	host     *Host
+	hash     Hash
+	engine   engine
+	module   *meter.Module // without its bytes
+	facts    abi.Facts
+	closed   bool // as the manifest says: fail closed
+	rule     bool // it exports suodi_rule
 	compiled wazero.CompiledModule
-	// instances has one entry a slot, touched only by the slot's owner; nil
-	// after a failure, until that owner comes by again.
-	instances []*instance
-	failures  atomic.Uint64
+	image    []byte // class restored: the memory after initialising; else nil
+
+	seats    []seat
+	failures atomic.Uint64
+	breaker  breaker
+	spares   chan *instance // for seats whose instance broke; the mender fills it
+
+	mu   sync.Mutex // held while instances are made for spares, and by close
+	gone bool       // closed, guarded by mu
+
+	settled bool // its counts are in the ledger, whose lock guards this
 }
 
 // Hash returns the hash of the filter's module.
 func (f *Filter) Hash() Hash { return f.hash }
 
 // Manifest returns what the filter says of itself.
-func (f *Filter) Manifest() abi.Manifest { return f.manifest }
+func (f *Filter) Manifest() abi.Manifest { return f.module.Manifest }
 
-// Failures returns how many visits the filter has broken on.
+// Class returns what the filter may keep between visits.
+func (f *Filter) Class() abi.Class { return f.module.Class }
+
+// Failures returns how many visits the filter has broken on since it was loaded.
 func (f *Filter) Failures() uint64 { return f.failures.Load() }
 
-// instance is a filter's module with memory of its own.
-type instance struct {
-	module api.Module
-	filter api.Function
-	visit  []byte // the guest's visit buffer; its memory never grows or moves
-	used   int    // bytes that earlier visits may have left in it
+// Tripped reports whether the filter failed so often that it is not called.
+func (f *Filter) Tripped() bool { return f.breaker.open.Load() }
+
+// Tally returns what the filter has said so far.
+func (f *Filter) Tally() Tally { return f.host.ledger.of(f) }
+
+func (f *Filter) count(tally *Tally) {
+	for i := range f.seats {
+		tally.add(&f.seats[i].counts)
+	}
 }
 
-// load compiles a module and instantiates it once a slot.
-func (h *Host) load(ctx context.Context, module []byte) (filter *Filter, err error) {
-	defer func() {
-		// wazero is trusted not to panic on a bad module; if it ever does, a
-		// module is refused and the process lives.
-		if r := recover(); r != nil {
-			filter, err = nil, fmt.Errorf("%w: compiling it panicked: %v", ErrRefused, r)
-		}
-	}()
-	if len(module) > MaxModule {
-		return nil, fmt.Errorf("%w: %d bytes; the limit is %d", ErrRefused, len(module), MaxModule)
+// spareInstances is how many instances of a filter wait for a seat whose own
+// broke: so many visits may break it at a time and the next ones not notice.
+const spareInstances = 4
+
+// load admits and compiles a module and instantiates it once a slot.
+func (h *Host) load(ctx context.Context, b source) (filter *Filter, err error) {
+	f := &Filter{
+		host: h, hash: HashOf(b.module), seats: make([]seat, len(h.slots)), spares: make(chan *instance, spareInstances),
+		breaker: breaker{limits: h.config.Trip},
 	}
-	compiled, err := h.runtime.CompileModule(ctx, module)
-	if err != nil {
-		return nil, fmt.Errorf("%w: compile: %w", ErrRefused, err)
-	}
-	f := &Filter{hash: HashOf(module), host: h, compiled: compiled, instances: make([]*instance, len(h.slots))}
 	defer func() {
-		if filter == nil {
+		if err != nil {
 			f.close(ctx)
+			err = fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 	}()
-	if err := f.admit(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	if f.module, err = meter.Admit(b.module, h.config.Meter); err != nil {
+		return nil, err
 	}
-	for i := range f.instances {
-		if f.instances[i], err = f.instantiate(ctx); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	switch {
+	case f.module.Class == abi.Go:
+		f.engine = engineGo
+	case !b.own:
+		f.engine = engineUploaded
+	}
+	f.facts = abi.AllFacts
+	if f.module.HasManifest {
+		f.facts = f.module.Manifest.Facts()
+	}
+	f.closed = f.module.Manifest.Fail == abi.FailClosed
+	if err = f.compile(ctx); err != nil {
+		return nil, err
+	}
+	if err = f.try(ctx); err != nil {
+		return nil, err
+	}
+	for i := range f.seats {
+		if f.seats[i].instance, err = f.instantiate(ctx); err != nil {
+			return nil, err
 		}
+	}
+	if err = f.fill(ctx); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
 
-// admit checks what the module imports, exports and says of itself.
-func (f *Filter) admit() error {
-	if imports := f.compiled.ImportedFunctions(); len(imports) > 0 {
-		module, name, _ := imports[0].Import()
-		return fmt.Errorf("imports %s.%s; a filter imports nothing", module, name)
-	}
-	if len(f.compiled.ImportedMemories()) > 0 {
-		return errors.New("imports a memory; a filter imports nothing")
-	}
-	memory, ok := f.compiled.ExportedMemories()[abi.ExportMemory]
-	if !ok {
-		return fmt.Errorf("does not export its memory as %q", abi.ExportMemory)
-	}
-	if maximum, bounded := memory.Max(); !bounded || maximum != memory.Min() {
-		return fmt.Errorf("memory of %d pages may grow; its maximum must equal its minimum", memory.Min())
-	}
-	functions := f.compiled.ExportedFunctions()
-	for _, want := range []struct {
-		name            string
-		params, results []api.ValueType
-	}{
-		{abi.ExportVersion, nil, []api.ValueType{api.ValueTypeI32}},
-		{abi.ExportVisit, nil, []api.ValueType{api.ValueTypeI32}},
-		{abi.ExportFilter, []api.ValueType{api.ValueTypeI32}, []api.ValueType{api.ValueTypeI64}},
-	} {
-		got, ok := functions[want.name]
-		if !ok {
-			return fmt.Errorf("does not export the function %q", want.name)
+// compile makes machine code of the metered module, whose bytes it lets go.
+func (f *Filter) compile(ctx context.Context) (err error) {
+	defer func() {
+		// wazero is trusted not to panic on a bad module; if it ever does, a
+		// module is refused and the process lives.
+		if r := recover(); r != nil {
+			err = fmt.Errorf("compiling it panicked: %v", r)
 		}
-		if string(got.ParamTypes()) != string(want.params) || string(got.ResultTypes()) != string(want.results) {
-			return fmt.Errorf("exports %q with another signature than the ABI's", want.name)
-		}
+	}()
+	if f.compiled, err = f.host.engines[f.engine].CompileModule(ctx, f.module.Metered); err != nil {
+		return fmt.Errorf("compile: %w", err)
 	}
-	f.facts = abi.AllFacts
-	for _, section := range f.compiled.CustomSections() {
-		if section.Name() != abi.ManifestSection {
-			continue
-		}
-		manifest, err := abi.ParseManifest(section.Data())
-		if err != nil {
-			return err
-		}
-		f.manifest, f.facts = manifest, manifest.Facts()
-		return nil
-	}
+	f.module.Metered = nil
+	_, f.rule = f.compiled.ExportedFunctions()[abi.ExportRule]
 	return nil
 }
 
-// instantiate makes one instance and tries it on an empty visit.
-func (f *Filter) instantiate(ctx context.Context) (*instance, error) {
-	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	module, err := f.host.runtime.InstantiateModule(ctx, f.compiled, config)
+// try runs an instance, which is then thrown away, on an empty visit, and takes
+// the picture that instances of class restored are put back to.
+func (f *Filter) try(ctx context.Context) error {
+	in, err := f.instantiate(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("instantiate: %w", err)
+		return err
 	}
-	in := &instance{module: module, filter: module.ExportedFunction(abi.ExportFilter)}
-	if err := in.start(ctx); err != nil {
-		return nil, errors.Join(err, module.Close(ctx))
-	}
-	return in, nil
-}
-
-func (in *instance) start(ctx context.Context) error {
-	version, err := in.module.ExportedFunction(abi.ExportVersion).Call(ctx)
-	if err != nil {
-		return fmt.Errorf("call %s: %w", abi.ExportVersion, err)
-	}
-	if version[0] != abi.Version {
-		return fmt.Errorf("speaks ABI version %d; this host speaks %d", version[0], abi.Version)
-	}
-	address, err := in.module.ExportedFunction(abi.ExportVisit).Call(ctx)
-	if err != nil {
-		return fmt.Errorf("call %s: %w", abi.ExportVisit, err)
-	}
-	var ok bool
-	if in.visit, ok = in.module.Memory().Read(uint32(address[0]), abi.BufferSize); !ok {
-		return fmt.Errorf("its visit buffer at %d does not fit its memory", address[0])
+	defer in.close(ctx)
+	if f.module.Class == abi.Restored {
+		f.image = bytes.Clone(in.whole)
 	}
 	var empty abi.Visit
-	if _, err := in.call(ctx, &empty, 0, nil, &[1]uint64{}); err != nil {
+	if f.rule {
+		if _, err := in.rule(ctx, &empty, nil); err != nil {
+			return fmt.Errorf("%s on an empty visit: %w", abi.ExportRule, err)
+		}
+	}
+	if _, err := in.call(ctx, &empty, nil); err != nil {
 		return fmt.Errorf("on an empty visit: %w", err)
 	}
 	return nil
 }
 
-// call hands the visit's facts to the guest and returns its verdict.
-func (in *instance) call(ctx context.Context, v *abi.Visit, needs abi.Facts, params []byte, stack *[1]uint64) (abi.Verdict, error) {
-	n, err := v.Encode(in.visit, needs, params)
-	if err != nil {
-		in.used = len(in.visit) // what was written before it did not fit
-		return 0, err
+// fill makes spare instances until there are enough.
+func (f *Filter) fill(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for !f.gone && len(f.spares) < cap(f.spares) { // nobody else puts one in
+		in, err := f.instantiate(ctx)
+		if err != nil {
+			return err
+		}
+		f.spares <- in
 	}
-	if n < in.used {
-		clear(in.visit[n:in.used]) // nothing of the previous visitor stays readable
-	}
-	in.used = n
-	stack[0] = uint64(n)
-	if err := in.filter.CallWithStack(ctx, stack[:]); err != nil {
-		return 0, err
-	}
-	return abi.Verdict(stack[0]), nil
-}
-
-// discard drops the slot's instance after a failure: its state is unknown.
-func (f *Filter) discard(ctx context.Context, slot int) {
-	in := f.instances[slot]
-	f.instances[slot] = nil
-	if in != nil {
-		_ = in.module.Close(ctx) // closing an instance without host resources has nothing to fail
-	}
+	return nil
 }
 
 // close frees the filter; no slot may hold it any more.
 func (f *Filter) close(ctx context.Context) {
-	for i := range f.instances {
-		f.discard(ctx, i)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gone = true
+	for i := range f.seats {
+		if in := f.seats[i].instance; in != nil {
+			in.close(ctx)
+		}
+		f.seats[i].instance = nil
 	}
-	_ = f.compiled.Close(ctx) // documented to return nil with this engine
+	for len(f.spares) > 0 {
+		(<-f.spares).close(ctx)
+	}
+	if f.compiled != nil {
+		_ = f.compiled.Close(ctx) // documented to return nil with this engine
+	}
 }

@@ -20,8 +20,11 @@ type guest struct {
 	unsigned bool   // suodi_filter returns i32
 	growing  bool   // its memory has no maximum
 	pages    uint64 // of memory; default 1
-	imports  []byte // one import
+	types    [][]byte // function types, from number 3
+	imports  [][]byte
+	globals  [][]byte
 	start    []byte // code that runs when the module is instantiated
+	rule     []byte // of suodi_rule without its end; nil: it is not exported
 }
 
 // Instructions for bodies, from the core specification, section 5.4.
@@ -30,7 +33,6 @@ var (
 	ifTrue      = []byte{0x04, 0x40}
 	end         = []byte{0x0b}
 	drop        = []byte{0x1a}
-	growByOne   = []byte{0x41, 1, 0x40, 0, 0x1a}
 )
 
 func i64Const(v int64) []byte { return append([]byte{0x42}, signed(v)...) }
@@ -46,6 +48,9 @@ func loadByte(off int) []byte {
 func whenBot(body ...[]byte) []byte {
 	return join(loadByte(abi.OffBot), ifTrue, join(body...), end, verdict(abi.NewVerdict(abi.Allow, 0)))
 }
+
+// i32Const and the instructions below leave something on the stack.
+func i32Const(v int64) []byte { return append([]byte{0x41}, signed(v)...) }
 
 // returns ends the function with a verdict.
 func returns(v abi.Verdict) []byte { return join(verdict(v), []byte{0x0f}) }
@@ -83,17 +88,25 @@ func (g guest) encode() []byte {
 		result, g.body = 0x7f, []byte{0x41, 0}
 	}
 	b := []byte("\x00asm\x01\x00\x00\x00")
-	b = section(b, 1, vector([]byte{0x60, 0, 1, 0x7f}, []byte{0x60, 1, 0x7f, 1, result}, []byte{0x60, 0, 0}))
+	types := [][]byte{{0x60, 0, 1, 0x7f}, {0x60, 1, 0x7f, 1, result}, {0x60, 0, 0}}
+	types = append(types, g.types...)
 	first := byte(0)
-	if g.imports != nil {
-		b = section(b, 2, vector(g.imports))
-		if g.imports[len(g.imports)-2] == 0 { // a function
-			first = 1
+	for _, i := range g.imports {
+		if i[len(i)-2] == 0 { // a function
+			first++
 		}
 	}
 	functions := [][]byte{{0}, {0}, {1}}
 	if g.start != nil {
 		functions = append(functions, []byte{2})
+	}
+	if g.rule != nil {
+		types = append(types, []byte{0x60, 1, 0x7f, 1, 0x7f})
+		functions = append(functions, []byte{byte(len(types) - 1)})
+	}
+	b = section(b, 1, vector(types...))
+	if g.imports != nil {
+		b = section(b, 2, vector(g.imports...))
 	}
 	b = section(b, 3, vector(functions...))
 	limits := join([]byte{1}, unsigned(g.pages), unsigned(g.pages))
@@ -101,6 +114,9 @@ func (g guest) encode() []byte {
 		limits = join([]byte{0}, unsigned(g.pages))
 	}
 	b = section(b, 5, vector(limits))
+	if g.globals != nil {
+		b = section(b, 6, vector(g.globals...))
+	}
 	var exports [][]byte
 	for _, e := range []struct {
 		name        string
@@ -112,15 +128,21 @@ func (g guest) encode() []byte {
 			exports = append(exports, join(text(e.name), []byte{e.kind, e.index}))
 		}
 	}
+	if g.rule != nil {
+		exports = append(exports, join(text(abi.ExportRule), []byte{0, first + byte(len(functions)) - 1}))
+	}
 	b = section(b, 7, vector(exports...))
 	bodies := [][]byte{
-		function(nil, join([]byte{0x41}, signed(g.version))),
-		function(nil, join([]byte{0x41}, signed(g.address))),
+		function(nil, i32Const(g.version)),
+		function(nil, i32Const(g.address)),
 		function([]byte{1, 1, 0x7e}, g.body), // one i64 beside the parameter
 	}
 	if g.start != nil {
 		b = section(b, 8, []byte{first + 3})
 		bodies = append(bodies, function(nil, g.start))
+	}
+	if g.rule != nil {
+		bodies = append(bodies, function(nil, g.rule))
 	}
 	b = section(b, 10, vector(bodies...))
 	if g.manifest != "" {

@@ -20,9 +20,9 @@ type Slot struct {
 	// previous visit left: whoever fills it sets Facts to what is filled.
 	Visit abi.Visit
 
-	stack [1]uint64 // the arguments and result of one call
-	url   [abi.BufferSize]byte
-	_     [64]byte // the next slot's word starts a cache line of its own
+	soiled []*instance // of class restored, that this visit was in
+	url    [abi.BufferSize]byte
+	_      [64]byte // the next slot's word starts a cache line of its own
 }
 
 // Acquire takes a free slot, trying first the one that hint points at. It
@@ -46,8 +46,14 @@ func (h *Host) Acquire(hint uint64) *Slot {
 }
 
 // Release gives the slot back. Nothing of it, nor any outcome's URL, may be
-// used afterwards.
-func (s *Slot) Release() { s.word.Add(1) }
+// used afterwards. It does not wait for what has to be restored first.
+func (s *Slot) Release() {
+	if len(s.soiled) > 0 {
+		s.host.restorer.take(s)
+		return
+	}
+	s.word.Add(1)
+}
 
 // Slots returns the number of slots.
 func (h *Host) Slots() int { return len(h.slots) }

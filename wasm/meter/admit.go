@@ -33,7 +33,7 @@ type Module struct {
 // Admit checks a filter's module and meters it. It refuses with an *Error. The
 // module's bytes are not changed and not kept.
 func Admit(bytes []byte, options Options) (*Module, error) {
-	options = options.withDefaults()
+	options = options.WithDefaults()
 	m, err := decode(bytes, options.Limits)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,8 @@ type Options struct {
 	GoInitialFuel int64
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns the options with defaults in place of zeros.
+func (o Options) WithDefaults() Options {
 	o.Limits = o.Limits.withDefaults()
 	o.Fuel = orDefault(o.Fuel, 400_000)
 	o.InitialFuel = orDefault(o.InitialFuel, 4_000_000)

@@ -1,0 +1,168 @@
+package wasm
+
+import (
+	"errors"
+	"fmt"
+
+	"suodi/wasm/abi"
+)
+
+// Outcome is what a filter decided about a visit.
+type Outcome struct {
+	Action abi.Action
+	// Erred says that a condition could not be decided on the way.
+	Erred bool
+	// Canary says that the version which decided is the place's canary.
+	Canary bool
+	// Version numbers it.
+	Version uint32
+	// Code is the reason of a deny or guide, 0 for none; the deciding filter's
+	// manifest tells what it means.
+	Code uint32
+	// At is the deciding filter's place; Chain.Len when all of the chain passed.
+	At int
+	// Filter is the one that decided; nil when all of the chain passed.
+	Filter *Filter
+	// Fuel is what the deciding call used.
+	Fuel int64
+	// URL is where a route leads, not yet validated; borrowed from the slot.
+	URL []byte
+	// Err says that the filter had no verdict, and Action follows its fail mode;
+	// or, with abi.ErrTooLarge, that the visit is too large to be looked at. It
+	// is ErrTripped itself for a filter that was not called.
+	Err error
+}
+
+// ErrTripped says that a filter broke so often that it is not called.
+var ErrTripped = errors.New("the filter is tripped: it broke too often")
+
+var (
+	// errVerdict says that a filter returned something that is no verdict.
+	errVerdict = errors.New("bad verdict")
+	// errNoInstance says that visits broke instances faster than they were made.
+	errNoInstance = errors.New("no instance of the filter is left at the moment")
+)
+
+// Chain returns the chain in force; it stays usable until the slot is released.
+func (s *Slot) Chain() *Chain { return s.host.chain.Load() }
+
+// Run gives s.Visit to the filters of the chain from place from on, until one
+// has an opinion. A filter that breaks loses its instance and answers by its
+// fail mode: open lets the next one decide, closed denies with Err set, so that
+// a caller who knows better may run on from At+1. It does not allocate unless a
+// filter breaks.
+func (s *Slot) Run(chain *Chain, from int) Outcome {
+	for i := from; i < chain.length; i++ {
+		p := &chain.places[i]
+		v := p.choose(&s.Visit)
+		verdict, in, err := s.ask(v, p.params)
+		if err == nil && verdict == abi.Verdict(abi.Pass) {
+			v.filter.seats[s.Index].counts[abi.Pass].Add(1)
+			continue
+		}
+		if outcome := s.judge(p, i, v, verdict, in, err); outcome.Action != abi.Pass {
+			return outcome
+		}
+	}
+	return Outcome{Action: abi.Pass, At: chain.length}
+}
+
+// Call gives s.Visit to the filter at one place, with the params of what binds
+// it there. Where it has no verdict and fails open, it passes with Err set.
+func (s *Slot) Call(chain *Chain, place int, params []byte) Outcome {
+	p := &chain.places[place]
+	v := p.choose(&s.Visit)
+	verdict, in, err := s.ask(v, params)
+	return s.judge(p, place, v, verdict, in, err)
+}
+
+// ask calls a filter.
+func (s *Slot) ask(v *version, params []byte) (abi.Verdict, *instance, error) {
+	f := v.filter
+	trying := false
+	if f.breaker.open.Load() {
+		if trying = f.breaker.admits(s.host.config.Now()); !trying {
+			return 0, nil, ErrTripped
+		}
+	}
+	in := f.seats[s.Index].instance
+	if in == nil {
+		if in = f.spare(); in == nil {
+			return 0, nil, errNoInstance
+		}
+		f.seats[s.Index].instance = in
+	}
+	if f.image != nil {
+		s.soiled = append(s.soiled, in)
+	}
+	verdict, err := in.call(s.host.ctx, &s.Visit, params)
+	if trying && err == nil {
+		f.breaker.reset()
+	}
+	return verdict, in, err
+}
+
+// judge makes an outcome of a verdict, or of there being none.
+func (s *Slot) judge(p *place, at int, v *version, verdict abi.Verdict, in *instance, err error) Outcome {
+	outcome := Outcome{Action: verdict.Action(), Erred: verdict.Erred(), At: at, Version: v.number, Canary: v.canary, Filter: v.filter}
+	switch {
+	case err == abi.ErrTooLarge: //nolint:errorlint // hot path; Encode never wraps it
+		outcome.Action, outcome.Err = abi.Deny, err
+		return outcome
+	case err == ErrTripped || err == errNoInstance: //nolint:errorlint // as ask returns them
+		return s.without(outcome, err)
+	case err != nil:
+		return s.broke(p, outcome, err)
+	}
+	switch outcome.Action {
+	case abi.Pass, abi.Allow, abi.Deny, abi.Guide:
+		outcome.Code = verdict.Code()
+	case abi.Route:
+		url, err := in.url(verdict)
+		if err != nil {
+			return s.broke(p, outcome, err)
+		}
+		outcome.URL = s.url[:copy(s.url[:], url)]
+	default:
+		return s.broke(p, outcome, fmt.Errorf("%w: %s", errVerdict, outcome.Action))
+	}
+	outcome.Fuel = in.spent()
+	seat := &v.filter.seats[s.Index]
+	seat.counts[outcome.Action].Add(1)
+	if outcome.Erred {
+		seat.counts[countErred].Add(1)
+	}
+	return outcome
+}
+
+// Fail says that what a filter decided turned out to be of no use: it loses its
+// instance, and the failure takes the verdict's place in the tally. The result
+// is its fail mode's: deny with Err set, or pass, after which a caller runs on
+// from At+1.
+func (s *Slot) Fail(chain *Chain, outcome Outcome, reason error) Outcome {
+	outcome.Filter.seats[s.Index].counts[outcome.Action].Add(^uint64(0))
+	return s.broke(&chain.places[outcome.At], outcome, reason)
+}
+
+// broke counts a failure and discards the slot's instance: its state is unknown.
+func (s *Slot) broke(p *place, outcome Outcome, reason error) Outcome {
+	f := outcome.Filter
+	f.failed()
+	seat := &f.seats[s.Index]
+	if in := seat.instance; in != nil {
+		in.soiled, seat.instance = false, nil
+		s.host.mender.take(job{f, in})
+	}
+	return s.without(outcome, fmt.Errorf("filter %s: %w", p.name, reason))
+}
+
+// without makes the outcome that a filter's fail mode wants.
+func (s *Slot) without(outcome Outcome, reason error) Outcome {
+	f := outcome.Filter
+	f.seats[s.Index].counts[countFailed].Add(1)
+	outcome.Action, outcome.Code, outcome.URL, outcome.Erred, outcome.Err = abi.Pass, 0, nil, false, reason
+	if f.closed {
+		outcome.Action = abi.Deny
+	}
+	return outcome
+}
