@@ -118,7 +118,7 @@ func TestClass(t *testing.T) {
 		})
 	}
 	m := admit(t, asGo(filter(pass)).encode())
-	if m.Class != abi.Go || m.Fuel != 20_000_000 || m.MaxMemoryPages != 1024 {
+	if m.Class != abi.Go || m.Fuel != 15_000_000 || m.MaxMemoryPages != 1024 {
 		t.Errorf("class %s, fuel %d, %d pages", m.Class, m.Fuel, m.MaxMemoryPages)
 	}
 }

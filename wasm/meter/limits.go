@@ -34,12 +34,13 @@ type Limits struct {
 // default.
 type Options struct {
 	Limits Limits
-	// Fuel is what one call of the filter may spend; 400,000 units.
+	// Fuel is what one call of the filter may spend; 300,000 units: under a
+	// millisecond, also of loads that miss the cache (see wasm/DESIGN.md).
 	Fuel int64
 	// InitialFuel is what instantiating (the start function) and every call
 	// other than the filter's may spend in all; 4,000,000 units.
 	InitialFuel int64
-	// GoFuel and GoInitialFuel are the same for class go; 20,000,000 (50 times
+	// GoFuel and GoInitialFuel are the same for class go; 15,000,000 (50 times
 	// as much) and 200,000,000 units.
 	GoFuel        int64
 	GoInitialFuel int64
@@ -48,9 +49,9 @@ type Options struct {
 // WithDefaults returns the options with defaults in place of zeros.
 func (o Options) WithDefaults() Options {
 	o.Limits = o.Limits.withDefaults()
-	o.Fuel = orDefault(o.Fuel, 400_000)
+	o.Fuel = orDefault(o.Fuel, 300_000)
 	o.InitialFuel = orDefault(o.InitialFuel, 4_000_000)
-	o.GoFuel = orDefault(o.GoFuel, 20_000_000)
+	o.GoFuel = orDefault(o.GoFuel, 15_000_000)
 	o.GoInitialFuel = orDefault(o.GoInitialFuel, 200_000_000)
 	return o
 }
