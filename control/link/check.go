@@ -75,6 +75,10 @@ func checkSection(section, flags byte, body []byte) error {
 		if le.Uint64(body)|le.Uint64(body[8:])|le.Uint64(body[16:])|le.Uint64(body[24:]) == 0 {
 			return malformed("a platform set is empty")
 		}
+	case sectionFilters:
+		if err := checkFilters(body); err != nil {
+			return err
+		}
 	default:
 		return nil
 	}
@@ -118,6 +122,8 @@ func checkHead(b []byte) error {
 		return malformed("it has no destination")
 	case r.HasSets() != (r.section(sectionAllow) != nil || r.section(sectionGuard) != nil):
 		return malformed("its flags and its sets disagree")
+	case r.HasFilters() != (r.section(sectionFilters) != nil):
+		return malformed("its flags and its filters disagree")
 	}
 	return nil
 }

@@ -30,7 +30,7 @@
 //	     0    1 format         1 (RecordFormat)
 //	     1    1 kind           1 redirect
 //	     2    1 state          1 active, 2 paused, 3 archived
-//	     3    1 flags          bit 0: the link has an allow or a guard set; the others are for later
+//	     3    1 flags          bit 0: the link has an allow or a guard set, bit 1: it binds filters; the others are for later
 //	     4    2 status         u16: 301, 302, 307 or 308
 //	     6    2 length         u16, bytes in the whole record
 //	     8    8 index          u64, Raft index of the last change
@@ -52,8 +52,11 @@
 //	   2 yes  allow set        32 bytes: four u64, platform n is bit n%64 of word n/64
 //	   3 yes  guard set        the same
 //	   4 no   fallback         URL in ASCII, for when the link is expired or archived
+//	   5 yes  filters          1 to 8 bindings in the order they run, each: u8 length of the name
+//	                           (1 to 63), the name, u16 length of the params (0 to 1,024), the params:
+//	                           a JSON object in the form that package abi calls canonical, or nothing
 //
-// An empty set and an empty URL have no section, so that equal links have equal
+// An empty set, an empty URL and no filters have no section, so that equal links have equal
 // bytes. The fallback may be skipped: an edge that did not know it would answer
 // 410 instead of redirecting, which misleads nobody.
 //

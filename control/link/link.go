@@ -34,6 +34,7 @@ type Link struct {
 	FallbackURL string     `json:"fallback_url" doc:"Where visitors are sent when the link is expired or archived; empty = a page that says so."`
 	Allow       []string   `json:"allow" doc:"Platform ids that alone may pass; empty = all. Returned sorted and without duplicates."`
 	Guard       []string   `json:"guard" doc:"Platform ids whose visitors get a page that says how to open the link in a browser. Returned sorted and without duplicates."`
+	Filters     []Binding  `json:"filters" doc:"Filters that run on the link's visits, in this order, behind the cluster's chain and the domain's: at most 8."`
 	CreatedAt   time.Time  `json:"created_at" doc:"When the link was made."`
 	UpdatedAt   time.Time  `json:"updated_at" doc:"When the link was last changed."`
 	CreatedBy   string     `json:"created_by" doc:"Who made the link."`
@@ -52,7 +53,7 @@ func (l *Link) AppendRecord(dst []byte, allow, guard Platforms) ([]byte, error) 
 	}
 	fields := RecordFields{
 		Kind: l.Kind, State: l.State, Status: l.Status, Revision: l.Revision,
-		Destination: l.URL, Fallback: l.FallbackURL, Allow: allow, Guard: guard,
+		Destination: l.URL, Fallback: l.FallbackURL, Allow: allow, Guard: guard, Filters: l.Filters,
 	}
 	if l.NotAfter != nil {
 		fields.NotAfter = l.NotAfter.Unix()

@@ -23,6 +23,7 @@ func TestNormalize(t *testing.T) {
 		Tags: []string{"b", " a ", "b", "cafe\u0301"}, Campaign: " c ", NotAfter: &at, FallbackURL: "http://例子.测试",
 		Allow: []string{"ios", "WeChat", "ios"}, Guard: []string{" wechat"}, CreatedBy: "token:a",
 		CreatedAt: at, UpdatedAt: at, Revision: link.Revision{Epoch: 1, Index: 2},
+		Filters: []link.Binding{{Filter: " split ", Params: []byte(" { \"share\" : 3 } ")}, {Filter: "a", Params: []byte("{ }")}},
 	}
 	if problems := l.Normalize(policy); problems != nil {
 		t.Fatal(problems)
@@ -32,6 +33,7 @@ func TestNormalize(t *testing.T) {
 		ID: "01J", Domain: "go.example.com", Slug: "café", URL: "https://example.com/", Kind: link.KindRedirect, Title: "Spring",
 		Tags: []string{"a", "b", "café"}, Campaign: "c", Status: 302, State: link.StateActive, NotAfter: &second,
 		FallbackURL: "http://xn--fsqu00a.xn--0zwm56d/", Allow: []string{"ios", "wechat"}, Guard: []string{"wechat"},
+		Filters:   []link.Binding{{Filter: "split", Params: []byte(`{"share":3}`)}, {Filter: "a"}},
 		CreatedBy: "token:a", CreatedAt: at.UTC(), UpdatedAt: at.UTC(), Revision: link.Revision{Epoch: 1, Index: 2},
 	}
 	if !reflect.DeepEqual(l, want) {
@@ -51,7 +53,7 @@ func TestNormalizeDefaults(t *testing.T) {
 	if problems := l.Normalize(link.DestinationPolicy{}); problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	if l.Kind != link.KindRedirect || l.Status != 302 || l.State != link.StateActive || l.Tags == nil || l.Allow == nil || l.Guard == nil {
+	if l.Kind != link.KindRedirect || l.Status != 302 || l.State != link.StateActive || l.Tags == nil || l.Allow == nil || l.Guard == nil || l.Filters == nil {
 		t.Errorf("%+v", l)
 	}
 }
@@ -62,6 +64,13 @@ func numbered(n int) []string {
 		words[i] = "p" + strings.Repeat("x", i)
 	}
 	return words
+}
+
+func bind(names ...string) (bindings []link.Binding) {
+	for _, name := range names {
+		bindings = append(bindings, link.Binding{Filter: name})
+	}
+	return bindings
 }
 
 func TestNormalizeRefuses(t *testing.T) {
@@ -100,6 +109,14 @@ func TestNormalizeRefuses(t *testing.T) {
 		{"empty platform id", func(l *link.Link) { l.Allow = []string{""} }, "allow[0]"},
 		{"nobody is left", func(l *link.Link) { l.Allow, l.Guard = []string{"qq", "wechat"}, []string{"wechat", "qq", "ios"} }, "allow"},
 		{"nobody is left, in other case", func(l *link.Link) { l.Allow, l.Guard = []string{"WeChat"}, []string{"wechat"} }, "allow"},
+		{"too many filters", func(l *link.Link) { l.Filters = make([]link.Binding, 9) }, "filters"},
+		{"filter's name", func(l *link.Link) { l.Filters = bind("a", "B c") }, "filters[1].name"},
+		{"filter bound twice", func(l *link.Link) { l.Filters = bind("a", "b", "a") }, "filters[2].name"},
+		{"params that are no object", func(l *link.Link) { l.Filters = []link.Binding{{Filter: "a", Params: []byte("[1]")}} }, "filters[0].params"},
+		{"params that are no JSON", func(l *link.Link) { l.Filters = []link.Binding{{Filter: "a", Params: []byte("{a}")}} }, "filters[0].params"},
+		{"large params", func(l *link.Link) {
+			l.Filters = []link.Binding{{Filter: "a", Params: []byte(`{"a":"` + strings.Repeat("x", link.MaxParams) + `"}`)}}
+		}, "filters[0].params"},
 		{"id", func(l *link.Link) { l.ID = strings.Repeat("a", 65) }, "id"},
 		{"creator", func(l *link.Link) { l.CreatedBy = "a\x00" }, "created_by"},
 	} {
@@ -166,7 +183,7 @@ func TestLinkJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"id":"","domain":"go.example.com","slug":"spring","url":"https://example.com/","kind":"redirect","title":"",` +
-		`"tags":[],"campaign":"","status":302,"state":"active","not_after":null,"fallback_url":"","allow":[],"guard":[],` +
+		`"tags":[],"campaign":"","status":302,"state":"active","not_after":null,"fallback_url":"","allow":[],"guard":[],"filters":[],` +
 		`"created_at":"0001-01-01T00:00:00Z","updated_at":"0001-01-01T00:00:00Z","created_by":"","revision":"1.42"}`
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
@@ -212,7 +229,7 @@ func TestLinkRecord(t *testing.T) {
 		Kind: link.KindRedirect, State: link.StateActive, Status: 302, NotAfter: 1_900_000_000, Revision: l.Revision,
 		Destination: "https://example.com/", Fallback: "https://example.org/", Allow: platforms(5),
 	}
-	if got := link.Record(b).Fields(); got != want {
+	if got := link.Record(b).Fields(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	for _, sets := range [][2]link.Platforms{{}, {platforms(5), platforms(6)}} {

@@ -12,12 +12,13 @@ import (
 
 // Normalize brings l into the form that is stored and returns everything that
 // is wrong with it: domain, slug and URLs canonical, texts trimmed and in NFC,
-// tags and platform ids sorted without duplicates and never nil, times in UTC
+// tags and platform ids sorted without duplicates and never nil, filter bindings
+// in the order given, times in UTC
 // and NotAfter in whole seconds, and defaults for what is zero: kind redirect,
 // status 302, state active. A field with a problem may stay as it was.
 //
 // Normalizing twice changes nothing. It needs domain, slug and URL; whether
-// platform ids exist, whether NotAfter is still to come and whether the key is
+// platform ids and filters exist, whether NotAfter is still to come and whether the key is
 // free is for others to say.
 func (l *Link) Normalize(policy DestinationPolicy) Problems {
 	var p Problems
@@ -26,7 +27,9 @@ func (l *Link) Normalize(policy DestinationPolicy) Problems {
 	l.normalizeConduct(&p)
 	l.normalizeSets(&p)
 	l.normalizeOrigin(&p)
-	return p
+	bindings, wrong := NormalizeFilters(l.Filters)
+	l.Filters = bindings
+	return append(p, wrong...)
 }
 
 // normalizeAddress does domain, slug and URLs.

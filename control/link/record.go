@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -37,12 +38,14 @@ const (
 	sectionAllow       = 2
 	sectionGuard       = 3
 	sectionFallback    = 4
+	sectionFilters     = 5
 
 	flagSets    = 1 << 0 // in the record's head
+	flagFilters = 1 << 1 // the same
 	flagMust    = 1 << 0 // in a section's head
 	setBytes    = 32
-	knownFlags  = flagSets
-	lastSection = sectionFallback
+	knownFlags  = flagSets | flagFilters
+	lastSection = sectionFilters
 )
 
 var (
@@ -85,6 +88,7 @@ type RecordFields struct {
 	Fallback    string   // canonical URL, "" = none
 	Allow       Platforms
 	Guard       Platforms
+	Filters     []Binding // in the order they run
 }
 
 // EncodeRecord returns the record of f.
@@ -101,6 +105,9 @@ func AppendRecord(dst []byte, f RecordFields) ([]byte, error) {
 	if !f.Allow.IsEmpty() || !f.Guard.IsEmpty() {
 		flags |= flagSets
 	}
+	if len(f.Filters) > 0 {
+		flags |= flagFilters
+	}
 	b := append(dst, RecordFormat, byte(f.Kind), byte(f.State), flags)
 	b = le.AppendUint16(b, uint16(f.Status))
 	b = le.AppendUint16(b, 0) // the length, set below
@@ -114,6 +121,10 @@ func AppendRecord(dst []byte, f RecordFields) ([]byte, error) {
 	b = appendSet(b, sectionGuard, f.Guard)
 	if f.Fallback != "" {
 		b = append(appendSectionHead(b, sectionFallback, 0, len(f.Fallback)), f.Fallback...)
+	}
+	b, err := appendFilters(b, f.Filters)
+	if err != nil {
+		return dst, fmt.Errorf("encode link record: %w", err)
 	}
 	le.PutUint16(b[start+offLength:], uint16(len(b)-start))
 	if _, err := CheckRecord(b[start:]); err != nil {
@@ -139,10 +150,14 @@ func appendSet(b []byte, section byte, set Platforms) []byte {
 
 // Fields returns everything this version knows in the record.
 func (r Record) Fields() RecordFields {
-	return RecordFields{
+	fields := RecordFields{
 		Kind: r.Kind(), State: r.State(), Status: r.Status(), NotAfter: r.NotAfter(), Revision: r.Revision(),
 		Destination: string(r.Destination()), Fallback: string(r.Fallback()), Allow: r.Allow(), Guard: r.Guard(),
 	}
+	for f := r.Filters(); f.Next(); {
+		fields.Filters = append(fields.Filters, Binding{Filter: string(f.Name()), Params: bytes.Clone(f.Params())})
+	}
+	return fields
 }
 
 // Kind returns the link's kind.

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -42,11 +43,27 @@ var records = []struct {
 		Destination: "https://example.com/a?b=c#d", Fallback: "https://example.org/gone",
 		Allow: platforms(1, 255), Guard: platforms(2, 63, 128),
 	}},
+	{"filters", link.RecordFields{
+		Kind: link.KindRedirect, State: link.StateActive, Status: 302,
+		Revision: link.Revision{Epoch: 1, Index: 3}, Destination: "https://example.com/", Guard: platforms(2),
+		Filters: []link.Binding{{Filter: "split", Params: []byte(`{"share":30}`)}, {Filter: "a"}},
+	}},
 	{"longest", link.RecordFields{
 		Kind: link.KindRedirect, State: link.StateActive, Status: 301,
 		Destination: "https://example.com/" + strings.Repeat("a", link.MaxURL-20),
 		Fallback:    "https://example.com/" + strings.Repeat("b", link.MaxURL-20),
+		Filters:     mostFilters(),
 	}},
+}
+
+// mostFilters are as many bindings as there can be, each as long as can be.
+func mostFilters() (bindings []link.Binding) {
+	params := []byte(`{"a":"` + strings.Repeat("p", link.MaxParams-8) + `"}`)
+	for i := range link.MaxFilters {
+		name := string(rune('a'+i)) + strings.Repeat("x", link.MaxFilterName-1)
+		bindings = append(bindings, link.Binding{Filter: name, Params: params})
+	}
+	return bindings
 }
 
 func encode(t testing.TB, fields link.RecordFields) []byte {
@@ -66,7 +83,7 @@ func TestRecordRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := r.Fields(); got != test.fields {
+			if got := r.Fields(); !reflect.DeepEqual(got, test.fields) {
 				t.Errorf("got  %+v\nwant %+v", got, test.fields)
 			}
 			if r.HasSets() != (!test.fields.Allow.IsEmpty() || !test.fields.Guard.IsEmpty()) {
@@ -82,7 +99,7 @@ func TestRecordRoundTrip(t *testing.T) {
 
 // The golden files hold the format: they must never change.
 func TestRecordGolden(t *testing.T) {
-	for _, test := range records[:3] {
+	for _, test := range records[:4] {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join("testdata", "record-"+test.name+".hex")
 			b := encode(t, test.fields)
@@ -114,6 +131,12 @@ func TestEncodeRecordRefuses(t *testing.T) {
 		{"unsafe fallback", func(f *link.RecordFields) { f.Fallback = "//a" }, link.ErrMalformedRecord},
 		{"long destination", func(f *link.RecordFields) { f.Destination = "https://" + strings.Repeat("a", 8185) }, link.ErrMalformedRecord},
 		{"long fallback", func(f *link.RecordFields) { f.Fallback = "https://" + strings.Repeat("a", 1<<16) }, link.ErrMalformedRecord},
+		{"filter without a name", func(f *link.RecordFields) { f.Filters = []link.Binding{{}} }, link.ErrMalformedRecord},
+		{"filter's name", func(f *link.RecordFields) { f.Filters = []link.Binding{{Filter: "A"}} }, link.ErrMalformedRecord},
+		{"too many filters", func(f *link.RecordFields) { f.Filters = append(mostFilters(), link.Binding{Filter: "z"}) }, link.ErrMalformedRecord},
+		{"too many params", func(f *link.RecordFields) {
+			f.Filters = []link.Binding{{Filter: "a", Params: make([]byte, link.MaxParams+1)}}
+		}, link.ErrMalformedRecord},
 		{"negative expiry", func(f *link.RecordFields) { f.NotAfter = -1 }, link.ErrMalformedRecord},
 		{"no kind", func(f *link.RecordFields) { f.Kind = 0 }, link.ErrMustUnderstand},
 		{"reserved kind", func(f *link.RecordFields) { f.Kind = link.KindLive }, link.ErrMustUnderstand},
@@ -160,6 +183,16 @@ func TestCheckRecordSections(t *testing.T) {
 		{"unknown that may be skipped", 0, [][]byte{to, section(9, 0, "x"), section(10, 0, "")}, nil, 0},
 		{"fallback", 0, [][]byte{to, section(4, 0, "http://a/")}, nil, 0},
 		{"sets", 1, [][]byte{to, section(2, 1, set), section(3, 1, set)}, nil, 0},
+		{"filters", 2, [][]byte{to, section(5, 1, "\x01a\x00\x00\x02bc\x02\x00{}")}, nil, 0},
+		{"filters without flag", 0, [][]byte{to, section(5, 1, "\x01a\x00\x00")}, link.ErrMalformedRecord, 0},
+		{"flag without filters", 2, [][]byte{to}, link.ErrMalformedRecord, 0},
+		{"no filters", 2, [][]byte{to, section(5, 1, "")}, link.ErrMalformedRecord, 0},
+		{"nine filters", 2, [][]byte{to, section(5, 1, strings.Repeat("\x01a\x00\x00", 9))}, link.ErrMalformedRecord, 0},
+		{"filter cut off in its name", 2, [][]byte{to, section(5, 1, "\x05a\x00\x00")}, link.ErrMalformedRecord, 0},
+		{"filter cut off in its params", 2, [][]byte{to, section(5, 1, "\x01a\x03\x00{}")}, link.ErrMalformedRecord, 0},
+		{"filter without a name", 2, [][]byte{to, section(5, 1, "\x00\x00\x00")}, link.ErrMalformedRecord, 0},
+		{"filter with too many params", 2, [][]byte{to, section(5, 1, "\x01a\x01\x04"+strings.Repeat("x", 1025))}, link.ErrMalformedRecord, 0},
+		{"filters that may be skipped", 2, [][]byte{to, section(5, 0, "\x01a\x00\x00")}, link.ErrMalformedRecord, 0},
 		{"unknown that must be understood", 0, [][]byte{to, section(9, 1, "x")}, link.ErrMustUnderstand, 9},
 		{"unknown after one that may be skipped", 0, [][]byte{to, section(8, 0, "x"), section(200, 1, "x")}, link.ErrMustUnderstand, 200},
 		{"unknown flags of a known section", 0, [][]byte{section(1, 3, "http://a/")}, link.ErrMustUnderstand, 1},
@@ -214,7 +247,7 @@ func TestCheckRecordHead(t *testing.T) {
 		{"format", func(b []byte) []byte { b[0] = 2; return b }, "format"},
 		{"kind", func(b []byte) []byte { b[1] = 2; return b }, "kind"},
 		{"state", func(b []byte) []byte { b[2] = 4; return b }, "state"},
-		{"flags", func(b []byte) []byte { b[3] |= 2; return b }, "flags"},
+		{"flags", func(b []byte) []byte { b[3] |= 4; return b }, "flags"},
 		{"status", func(b []byte) []byte { b[4]++; return b }, "status"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -239,6 +272,9 @@ func read(r link.Record) (sum int) {
 	if r.HasSets() && allow.Intersects(guard) {
 		sum++
 	}
+	for f := r.Filters(); f.Next(); {
+		sum += len(f.Name()) + len(f.Params())
+	}
 	return sum + int(revision.Index) + int(revision.Epoch)
 }
 
@@ -252,6 +288,10 @@ func TestRecordAllocates(t *testing.T) {
 		read(r)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+	bound := link.Record(encode(t, records[3].fields))
+	if n := testing.AllocsPerRun(100, func() { read(bound) }); n != 0 {
+		t.Errorf("%v allocations with filters", n)
 	}
 	buffer := make([]byte, 0, 256)
 	if n := testing.AllocsPerRun(100, func() {
@@ -292,6 +332,15 @@ func BenchmarkRecord(b *testing.B) {
 			r.Fallback()
 		}
 	})
+	b.Run("Filters", func(b *testing.B) {
+		r := link.Record(encode(b, records[3].fields))
+		b.ReportAllocs()
+		for b.Loop() {
+			for f := r.Filters(); f.Next(); {
+				_ = f.Params()
+			}
+		}
+	})
 	b.Run("all", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -301,7 +350,7 @@ func BenchmarkRecord(b *testing.B) {
 }
 
 func FuzzRecord(f *testing.F) {
-	for _, seed := range records[:3] { // the longest would only slow mutation down
+	for _, seed := range records[:4] { // the longest would only slow mutation down
 		f.Add(encode(f, seed.fields))
 	}
 	to := section(1, 1, "https://example.com/")
@@ -338,7 +387,7 @@ func checkFuzzedRecord(t *testing.T, b []byte) {
 	want := bytes.Clone(b)
 	for at := 28; at < len(want); {
 		end := at + 4 + int(binary.LittleEndian.Uint16(want[at+2:]))
-		if want[at] > 4 {
+		if want[at] > 5 {
 			want = append(want[:at], want[end:]...)
 			continue
 		}
