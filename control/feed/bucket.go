@@ -18,12 +18,20 @@ const (
 	Buckets = link.Buckets + 4 // how many there are in all
 )
 
+// SecretKey is the key in BucketChain of the fleet's secret: what DeriveKey
+// makes keys of. Changing it breaks compatibility.
+const SecretKey = "secret"
+
 // recordFormats are the link record formats this program reads and writes,
 // best first.
 var recordFormats = []uint32{link.RecordFormat}
 
 // maxMessage bounds one message either way: a module of 4 MiB and its frame.
 const maxMessage = 8 << 20
+
+// maxEdgeMessage bounds one message of an edge; a sample of visits is the
+// largest.
+const maxEdgeMessage = 4 << 20
 
 // EntryHash returns the hash of one key and value of a bucket. A bucket's hash
 // is the sum of its entries' hashes, so the order of entries does not matter.

@@ -13,8 +13,9 @@
 //	0…4095  link.Key            link.Record
 //	4096    domain's name       feedpb.Domain
 //	4097    platform's number   feedpb.Platform
-//	4098    SHA-256 of module   the module's bytes; only modules in force
+//	4098    SHA-256 of module   the module's bytes; only of the chain
 //	4099    (empty)             feedpb.Chain
+//	4099    "secret"            the fleet's secret, 32 random bytes; see DeriveKey
 //
 // # Conversation
 //
@@ -31,4 +32,8 @@
 //
 // A filter that an edge cannot load is reported in the Ack beside the error;
 // the data counts as applied and the last good filter stays in force.
+//
+// Beside that, an edge that counts what its filters decide sends a Report when
+// the counts changed, once a second at most, and one that can answers each Ask
+// with an Answer of its id. Neither holds up a delta.
 package feed

@@ -333,12 +333,18 @@ func newServer(s *source) *feed.Server {
 // follow follows until stop, or the test, ends it.
 func follow(t testing.TB, r *replica, id string, upstreams ...string) (stop func()) {
 	t.Helper()
+	return followAs(t, r, id, upstreams...)
+}
+
+// followAs is follow for any replica.
+func followAs(t testing.TB, r feed.Replica, id string, upstreams ...string) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
 		done <- feed.Follow(ctx, feed.FollowConfig{
 			Upstreams: upstreams, EdgeID: id, Version: "test", Credentials: insecure.NewCredentials(),
-			MaxBackoff: 20 * time.Millisecond, Silence: 2 * time.Second,
+			MaxBackoff: 20 * time.Millisecond, Silence: 2 * time.Second, ReportEvery: 5 * time.Millisecond,
 		}, r)
 	}()
 	stop = sync.OnceFunc(func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -40,6 +41,25 @@ type Replica interface {
 	Connected(up bool, reason error)
 }
 
+// Reporter is a Replica that counts what its filters decide. Its methods may be
+// called at any time, from any goroutine.
+type Reporter interface {
+	// Boot is another number whenever the program starts.
+	Boot() uint64
+	// Tallies returns the counts of every version of a filter in force.
+	Tallies() []*feedpb.FilterTally
+}
+
+// Answerer is a Replica that answers what control asks. Its methods may be
+// called at any time, from any goroutine, several at once.
+type Answerer interface {
+	// Explain says what a visit would get, without side effects.
+	Explain(ctx context.Context, visit *feedpb.ExplainVisit) (*Explanation, error)
+	// Sample returns the newest visits as package abi encodes them, newest
+	// first, at most count.
+	Sample(ctx context.Context, count int) ([][]byte, error)
+}
+
 // FollowConfig says whom Follow follows; zero means the default.
 type FollowConfig struct {
 	Upstreams   []string // addresses of feed servers, tried in turn
@@ -49,6 +69,7 @@ type FollowConfig struct {
 	Logger      *slog.Logger  // nil discards
 	Silence     time.Duration // without any message: another upstream; default 30 s
 	MaxBackoff  time.Duration // between attempts; default 5 s
+	ReportEvery time.Duration // at least between reports of a Reporter; default 1 s
 }
 
 func (c FollowConfig) withDefaults() FollowConfig {
@@ -60,6 +81,9 @@ func (c FollowConfig) withDefaults() FollowConfig {
 	}
 	if c.MaxBackoff == 0 {
 		c.MaxBackoff = 5 * time.Second
+	}
+	if c.ReportEvery == 0 {
+		c.ReportEvery = time.Second
 	}
 	return c
 }
@@ -114,7 +138,8 @@ var errSilence = errors.New("no message from upstream")
 type follower struct {
 	config  FollowConfig
 	replica Replica
-	stream  grpc.BidiStreamingClient[feedpb.EdgeMessage, feedpb.ControlMessage]
+	stream  sender
+	aside   *aside
 	heard   bool            // something that was taken, so that a next attempt is worth making soon
 	parts   []*feedpb.Entry // of the bucket that is arriving
 }
@@ -134,17 +159,20 @@ func (f *follower) follow(ctx context.Context, upstream string) (err error) {
 	silence := time.AfterFunc(f.config.Silence, func() { cancel(errSilence) })
 	defer silence.Stop()
 
-	if f.stream, err = feedpb.NewFeedClient(conn).Follow(ctx); err != nil {
+	stream, err := feedpb.NewFeedClient(conn).Follow(ctx)
+	if err != nil {
 		return err
 	}
-	cluster, revision := f.replica.Held()
-	err = f.stream.Send(&feedpb.EdgeMessage{Message: &feedpb.EdgeMessage_Hello{Hello: &feedpb.Hello{
-		EdgeId: f.config.EdgeID, Version: f.config.Version,
-		ClusterId: cluster, Revision: FromRevision(revision), RecordFormats: recordFormats,
-	}}})
-	if err != nil {
+	f.stream = sender{BidiStreamingClient: stream, mu: &sync.Mutex{}}
+	hello := f.hello()
+	if err := f.stream.Send(&feedpb.EdgeMessage{Message: &feedpb.EdgeMessage_Hello{Hello: hello}}); err != nil {
 		return f.closing(err)
 	}
+	f.aside = newAside(ctx, f)
+	defer func() {
+		cancel(nil)
+		f.aside.wait()
+	}()
 	for {
 		silence.Reset(f.config.Silence)
 		message, err := f.stream.Recv()
@@ -159,6 +187,19 @@ func (f *follower) follow(ctx context.Context, upstream string) (err error) {
 			return f.refuse(err)
 		}
 	}
+}
+
+func (f *follower) hello() *feedpb.Hello {
+	cluster, revision := f.replica.Held()
+	hello := &feedpb.Hello{
+		EdgeId: f.config.EdgeID, Version: f.config.Version,
+		ClusterId: cluster, Revision: FromRevision(revision), RecordFormats: recordFormats,
+	}
+	if reporter, ok := f.replica.(Reporter); ok {
+		hello.Boot = reporter.Boot()
+	}
+	_, hello.Answers = f.replica.(Answerer)
+	return hello
 }
 
 // closing returns why the stream broke, which Send does not tell.
@@ -221,6 +262,9 @@ func (f *follower) take(message *feedpb.ControlMessage) error {
 		if _, held := f.replica.Held(); held == ToRevision(m.Heartbeat.GetHead()) {
 			f.heard = true
 		}
+		return nil
+	case *feedpb.ControlMessage_Ask:
+		f.aside.answer(m.Ask)
 		return nil
 	default:
 		return nil // of a newer control plane; what an edge must understand is agreed in the hello

@@ -152,6 +152,10 @@ func (p *pusher) waitAck(ctx context.Context) error {
 	for p.acked.Compare(p.sent) < 0 {
 		select {
 		case p.acked = <-p.acks:
+		case <-p.subscriber.asked.come:
+			if err := p.sendAsks(); err != nil {
+				return err
+			}
 		case <-p.ticker.C:
 			if err := p.heartbeat(); err != nil {
 				return err
@@ -163,25 +167,50 @@ func (p *pusher) waitAck(ctx context.Context) error {
 	return nil
 }
 
-// waitChange waits until there is something to send.
+// waitChange waits until there is a change to send.
 func (p *pusher) waitChange(ctx context.Context, source Source) error {
 	for {
 		wait, cancel := context.WithTimeout(ctx, p.server.config.Heartbeat)
-		err := source.Wait(wait, p.sent)
+		waited := make(chan error, 1)
+		go func() { waited <- source.Wait(wait, p.sent) }()
+		var err error
+		asked := false
+		select {
+		case err = <-waited:
+		case <-p.subscriber.asked.come:
+			asked = true
+			cancel()
+			err = <-waited
+		}
 		cancel()
-		if err == nil {
+		if asked {
+			if err := p.sendAsks(); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == nil:
 			return nil
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.Is(err, context.DeadlineExceeded):
+			err = p.heartbeat()
+		case asked && errors.Is(err, context.Canceled):
+			err = nil
 		}
-		if !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-		if err := p.heartbeat(); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+}
+
+func (p *pusher) sendAsks() error {
+	for _, ask := range p.subscriber.asked.take() {
+		if err := p.send(&feedpb.ControlMessage{Message: &feedpb.ControlMessage_Ask{Ask: ask}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sendDeltas sends the next batch.

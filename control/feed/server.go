@@ -77,6 +77,11 @@ type Edge struct {
 	ConnectedAt time.Time
 	Revision    link.Revision // last acknowledged
 	Filters     []*feedpb.FilterStatus
+	Boot        uint64 // another one whenever the edge's program starts
+	Answers     bool   // whether it answers asks
+	// Tallies is the last report of this connection, nil before the first. It
+	// must not be changed.
+	Tallies []*feedpb.FilterTally
 }
 
 // Server feeds edges. It is a feedpb.FeedServer; Register puts it on a gRPC
@@ -88,10 +93,6 @@ type Server struct {
 	mu      sync.Mutex
 	edges   map[*subscriber]struct{}
 	changed chan struct{} // closed and replaced whenever an edge comes, goes or acknowledges
-}
-
-type subscriber struct {
-	edge Edge // guarded by the server's mutex
 }
 
 // NewServer returns a server of the configuration's source.
@@ -107,7 +108,7 @@ func NewServer(config ServerConfig) *Server {
 // with.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(1 << 20),
+		grpc.MaxRecvMsgSize(maxEdgeMessage),
 		grpc.WaitForHandlers(true), // they hold views of the source
 		grpc.MaxSendMsgSize(maxMessage),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}),
@@ -183,8 +184,9 @@ func (s *Server) Follow(stream grpc.BidiStreamingServer[feedpb.EdgeMessage, feed
 		return status.Errorf(codes.FailedPrecondition,
 			"the edge's data belongs to cluster %s, this is cluster %s; give the edge an empty data directory to move it here", held, cluster)
 	}
-	sub := &subscriber{edge: Edge{
+	sub := &subscriber{gone: make(chan struct{}), asked: newAsks(), edge: Edge{
 		ID: hello.GetEdgeId(), Version: hello.GetVersion(), ConnectedAt: s.config.Source.Now(),
+		Boot: hello.GetBoot(), Answers: hello.GetAnswers(),
 	}}
 	s.mu.Lock()
 	s.edges[sub] = struct{}{}
@@ -193,6 +195,7 @@ func (s *Server) Follow(stream grpc.BidiStreamingServer[feedpb.EdgeMessage, feed
 	logger := s.config.Logger.With("edge", sub.edge.ID)
 	logger.Info("edge connected", "version", sub.edge.Version, "revision", ToRevision(hello.GetRevision()))
 	defer func() {
+		close(sub.gone)
 		s.mu.Lock()
 		delete(s.edges, sub)
 		s.notify()
@@ -231,7 +234,7 @@ func chooseFormat(offered []uint32) (uint32, error) {
 		"the edge reads link record formats %v, this control plane writes %v; bring both to neighbouring versions", offered, recordFormats)
 }
 
-// receive takes the edge's acknowledgements until the stream ends.
+// receive takes what the edge says until the stream ends.
 func (s *Server) receive(stream grpc.BidiStreamingServer[feedpb.EdgeMessage, feedpb.ControlMessage], sub *subscriber, acks chan link.Revision) error {
 	for {
 		message, err := stream.Recv()
@@ -249,8 +252,12 @@ func (s *Server) receive(stream grpc.BidiStreamingServer[feedpb.EdgeMessage, fee
 			acks <- revision
 		case *feedpb.EdgeMessage_Nack:
 			return status.Errorf(codes.Aborted, "edge refused revision %s: %s", ToRevision(m.Nack.GetRevision()), m.Nack.GetError())
+		case *feedpb.EdgeMessage_Report:
+			s.reported(sub, m.Report.GetFilters())
+		case *feedpb.EdgeMessage_Answer:
+			sub.asked.answer(m.Answer)
 		default:
-			return status.Error(codes.InvalidArgument, "want an ack or a nack")
+			return status.Error(codes.InvalidArgument, "want an ack, a nack, a report or an answer")
 		}
 	}
 }
@@ -268,4 +275,11 @@ func (s *Server) acknowledged(sub *subscriber, revision link.Revision, filters [
 	sub.edge.Revision = revision
 	sub.edge.Filters = filters
 	s.notify()
+}
+
+// reported keeps an edge's last report.
+func (s *Server) reported(sub *subscriber, tallies []*feedpb.FilterTally) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub.edge.Tallies = tallies
 }

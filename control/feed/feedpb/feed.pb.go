@@ -31,6 +31,8 @@ type EdgeMessage struct {
 	//	*EdgeMessage_Hello
 	//	*EdgeMessage_Ack
 	//	*EdgeMessage_Nack
+	//	*EdgeMessage_Report
+	//	*EdgeMessage_Answer
 	Message       isEdgeMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -100,6 +102,24 @@ func (x *EdgeMessage) GetNack() *Nack {
 	return nil
 }
 
+func (x *EdgeMessage) GetReport() *Report {
+	if x != nil {
+		if x, ok := x.Message.(*EdgeMessage_Report); ok {
+			return x.Report
+		}
+	}
+	return nil
+}
+
+func (x *EdgeMessage) GetAnswer() *Answer {
+	if x != nil {
+		if x, ok := x.Message.(*EdgeMessage_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
 type isEdgeMessage_Message interface {
 	isEdgeMessage_Message()
 }
@@ -116,11 +136,23 @@ type EdgeMessage_Nack struct {
 	Nack *Nack `protobuf:"bytes,3,opt,name=nack,proto3,oneof"`
 }
 
+type EdgeMessage_Report struct {
+	Report *Report `protobuf:"bytes,4,opt,name=report,proto3,oneof"`
+}
+
+type EdgeMessage_Answer struct {
+	Answer *Answer `protobuf:"bytes,5,opt,name=answer,proto3,oneof"`
+}
+
 func (*EdgeMessage_Hello) isEdgeMessage_Message() {}
 
 func (*EdgeMessage_Ack) isEdgeMessage_Message() {}
 
 func (*EdgeMessage_Nack) isEdgeMessage_Message() {}
+
+func (*EdgeMessage_Report) isEdgeMessage_Message() {}
+
+func (*EdgeMessage_Answer) isEdgeMessage_Message() {}
 
 type ControlMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -131,6 +163,7 @@ type ControlMessage struct {
 	//	*ControlMessage_SnapshotEnd
 	//	*ControlMessage_Delta
 	//	*ControlMessage_Heartbeat
+	//	*ControlMessage_Ask
 	Message       isControlMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -218,6 +251,15 @@ func (x *ControlMessage) GetHeartbeat() *Heartbeat {
 	return nil
 }
 
+func (x *ControlMessage) GetAsk() *Ask {
+	if x != nil {
+		if x, ok := x.Message.(*ControlMessage_Ask); ok {
+			return x.Ask
+		}
+	}
+	return nil
+}
+
 type isControlMessage_Message interface {
 	isControlMessage_Message()
 }
@@ -242,6 +284,10 @@ type ControlMessage_Heartbeat struct {
 	Heartbeat *Heartbeat `protobuf:"bytes,5,opt,name=heartbeat,proto3,oneof"`
 }
 
+type ControlMessage_Ask struct {
+	Ask *Ask `protobuf:"bytes,6,opt,name=ask,proto3,oneof"`
+}
+
 func (*ControlMessage_Welcome) isControlMessage_Message() {}
 
 func (*ControlMessage_Bucket) isControlMessage_Message() {}
@@ -251,6 +297,8 @@ func (*ControlMessage_SnapshotEnd) isControlMessage_Message() {}
 func (*ControlMessage_Delta) isControlMessage_Message() {}
 
 func (*ControlMessage_Heartbeat) isControlMessage_Message() {}
+
+func (*ControlMessage_Ask) isControlMessage_Message() {}
 
 // Revision orders changes: epochs first, then indexes within one.
 type Revision struct {
@@ -313,6 +361,8 @@ type Hello struct {
 	ClusterId     string                 `protobuf:"bytes,3,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"` // empty: holds nothing yet
 	Revision      *Revision              `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
 	RecordFormats []uint32               `protobuf:"varint,5,rep,packed,name=record_formats,json=recordFormats,proto3" json:"record_formats,omitempty"` // link record formats it reads, best first
+	Boot          uint64                 `protobuf:"fixed64,6,opt,name=boot,proto3" json:"boot,omitempty"`                                              // another one whenever the edge's program starts: its counts begin anew
+	Answers       bool                   `protobuf:"varint,7,opt,name=answers,proto3" json:"answers,omitempty"`                                         // it answers asks
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -380,6 +430,20 @@ func (x *Hello) GetRecordFormats() []uint32 {
 		return x.RecordFormats
 	}
 	return nil
+}
+
+func (x *Hello) GetBoot() uint64 {
+	if x != nil {
+		return x.Boot
+	}
+	return 0
+}
+
+func (x *Hello) GetAnswers() bool {
+	if x != nil {
+		return x.Answers
+	}
+	return false
 }
 
 // Welcome answers a hello.
@@ -799,8 +863,10 @@ func (x *Ack) GetFilters() []*FilterStatus {
 type FilterStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`   // of the module in force
-	Error         string                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"` // why the module that should be in force is not
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`        // of the module in force
+	Error         string                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`      // why the module that should be in force is not
+	Version       uint32                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"` // that should be in force
+	Canary        bool                   `protobuf:"varint,5,opt,name=canary,proto3" json:"canary,omitempty"`   // of the filter's canary
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -856,6 +922,514 @@ func (x *FilterStatus) GetError() string {
 	return ""
 }
 
+func (x *FilterStatus) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *FilterStatus) GetCanary() bool {
+	if x != nil {
+		return x.Canary
+	}
+	return false
+}
+
+// Report is what the filters on an edge decided since its program started. The
+// edge sends it when it changed, every second at most.
+type Report struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Filters       []*FilterTally         `protobuf:"bytes,1,rep,name=filters,proto3" json:"filters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Report) Reset() {
+	*x = Report{}
+	mi := &file_feed_feedpb_feed_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Report) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Report) ProtoMessage() {}
+
+func (x *Report) ProtoReflect() protoreflect.Message {
+	mi := &file_feed_feedpb_feed_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Report.ProtoReflect.Descriptor instead.
+func (*Report) Descriptor() ([]byte, []int) {
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Report) GetFilters() []*FilterTally {
+	if x != nil {
+		return x.Filters
+	}
+	return nil
+}
+
+// FilterTally counts the visits of one version of a filter, all that ever were
+// since the edge's program started or the version was loaded there.
+type FilterTally struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"` // of the module
+	Passed        uint64                 `protobuf:"varint,4,opt,name=passed,proto3" json:"passed,omitempty"`
+	Allowed       uint64                 `protobuf:"varint,5,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	Denied        uint64                 `protobuf:"varint,6,opt,name=denied,proto3" json:"denied,omitempty"`
+	Guided        uint64                 `protobuf:"varint,7,opt,name=guided,proto3" json:"guided,omitempty"`
+	Routed        uint64                 `protobuf:"varint,8,opt,name=routed,proto3" json:"routed,omitempty"`
+	Failed        uint64                 `protobuf:"varint,9,opt,name=failed,proto3" json:"failed,omitempty"`    // the filter broke, and its fail mode answered
+	Erred         uint64                 `protobuf:"varint,10,opt,name=erred,proto3" json:"erred,omitempty"`     // among the others: a condition could not be decided
+	Tripped       bool                   `protobuf:"varint,11,opt,name=tripped,proto3" json:"tripped,omitempty"` // it broke too often and is not called for now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FilterTally) Reset() {
+	*x = FilterTally{}
+	mi := &file_feed_feedpb_feed_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FilterTally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FilterTally) ProtoMessage() {}
+
+func (x *FilterTally) ProtoReflect() protoreflect.Message {
+	mi := &file_feed_feedpb_feed_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FilterTally.ProtoReflect.Descriptor instead.
+func (*FilterTally) Descriptor() ([]byte, []int) {
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *FilterTally) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FilterTally) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *FilterTally) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *FilterTally) GetPassed() uint64 {
+	if x != nil {
+		return x.Passed
+	}
+	return 0
+}
+
+func (x *FilterTally) GetAllowed() uint64 {
+	if x != nil {
+		return x.Allowed
+	}
+	return 0
+}
+
+func (x *FilterTally) GetDenied() uint64 {
+	if x != nil {
+		return x.Denied
+	}
+	return 0
+}
+
+func (x *FilterTally) GetGuided() uint64 {
+	if x != nil {
+		return x.Guided
+	}
+	return 0
+}
+
+func (x *FilterTally) GetRouted() uint64 {
+	if x != nil {
+		return x.Routed
+	}
+	return 0
+}
+
+func (x *FilterTally) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *FilterTally) GetErred() uint64 {
+	if x != nil {
+		return x.Erred
+	}
+	return 0
+}
+
+func (x *FilterTally) GetTripped() bool {
+	if x != nil {
+		return x.Tripped
+	}
+	return false
+}
+
+// Ask asks one edge. The answer has its id.
+type Ask struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Types that are valid to be assigned to Ask:
+	//
+	//	*Ask_Explain
+	//	*Ask_Sample
+	Ask           isAsk_Ask `protobuf_oneof:"ask"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ask) Reset() {
+	*x = Ask{}
+	mi := &file_feed_feedpb_feed_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ask) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ask) ProtoMessage() {}
+
+func (x *Ask) ProtoReflect() protoreflect.Message {
+	mi := &file_feed_feedpb_feed_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ask.ProtoReflect.Descriptor instead.
+func (*Ask) Descriptor() ([]byte, []int) {
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Ask) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Ask) GetAsk() isAsk_Ask {
+	if x != nil {
+		return x.Ask
+	}
+	return nil
+}
+
+func (x *Ask) GetExplain() *ExplainVisit {
+	if x != nil {
+		if x, ok := x.Ask.(*Ask_Explain); ok {
+			return x.Explain
+		}
+	}
+	return nil
+}
+
+func (x *Ask) GetSample() *SampleVisits {
+	if x != nil {
+		if x, ok := x.Ask.(*Ask_Sample); ok {
+			return x.Sample
+		}
+	}
+	return nil
+}
+
+type isAsk_Ask interface {
+	isAsk_Ask()
+}
+
+type Ask_Explain struct {
+	Explain *ExplainVisit `protobuf:"bytes,2,opt,name=explain,proto3,oneof"`
+}
+
+type Ask_Sample struct {
+	Sample *SampleVisits `protobuf:"bytes,3,opt,name=sample,proto3,oneof"`
+}
+
+func (*Ask_Explain) isAsk_Ask() {}
+
+func (*Ask_Sample) isAsk_Ask() {}
+
+// ExplainVisit asks what a visit would get and why, without side effects.
+type ExplainVisit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	Slug          string                 `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
+	UserAgent     string                 `protobuf:"bytes,3,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
+	RequestedWith string                 `protobuf:"bytes,4,opt,name=requested_with,json=requestedWith,proto3" json:"requested_with,omitempty"`
+	Country       string                 `protobuf:"bytes,5,opt,name=country,proto3" json:"country,omitempty"` // two letters; empty: what the address tells
+	Ip            string                 `protobuf:"bytes,6,opt,name=ip,proto3" json:"ip,omitempty"`
+	Language      string                 `protobuf:"bytes,7,opt,name=language,proto3" json:"language,omitempty"` // as Accept-Language has it
+	Referrer      string                 `protobuf:"bytes,8,opt,name=referrer,proto3" json:"referrer,omitempty"`
+	Query         string                 `protobuf:"bytes,9,opt,name=query,proto3" json:"query,omitempty"` // without the question mark
+	Time          int64                  `protobuf:"varint,10,opt,name=time,proto3" json:"time,omitempty"` // Unix seconds; 0: now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainVisit) Reset() {
+	*x = ExplainVisit{}
+	mi := &file_feed_feedpb_feed_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainVisit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainVisit) ProtoMessage() {}
+
+func (x *ExplainVisit) ProtoReflect() protoreflect.Message {
+	mi := &file_feed_feedpb_feed_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainVisit.ProtoReflect.Descriptor instead.
+func (*ExplainVisit) Descriptor() ([]byte, []int) {
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ExplainVisit) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+func (x *ExplainVisit) GetSlug() string {
+	if x != nil {
+		return x.Slug
+	}
+	return ""
+}
+
+func (x *ExplainVisit) GetUserAgent() string {
+	if x != nil {
+		return x.UserAgent
+	}
+	return ""
+}
+
+func (x *ExplainVisit) GetRequestedWith() string {
+	if x != nil {
+		return x.RequestedWith
+	}
+	return ""
+}
+
+func (x *ExplainVisit) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *ExplainVisit) GetIp() string {
+	if x != nil {
+		return x.Ip
+	}
+	return ""
+}
+
+func (x *ExplainVisit) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *ExplainVisit) GetReferrer() string {
+	if x != nil {
+		return x.Referrer
+	}
+	return ""
+}
+
+func (x *ExplainVisit) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *ExplainVisit) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+// SampleVisits asks for the newest visits.
+type SampleVisits struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"` // at most
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SampleVisits) Reset() {
+	*x = SampleVisits{}
+	mi := &file_feed_feedpb_feed_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SampleVisits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SampleVisits) ProtoMessage() {}
+
+func (x *SampleVisits) ProtoReflect() protoreflect.Message {
+	mi := &file_feed_feedpb_feed_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SampleVisits.ProtoReflect.Descriptor instead.
+func (*SampleVisits) Descriptor() ([]byte, []int) {
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SampleVisits) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Answer answers an ask.
+type Answer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Error         string                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`             // why there is no answer
+	Explanation   []byte                 `protobuf:"bytes,3,opt,name=explanation,proto3" json:"explanation,omitempty"` // feed.Explanation as JSON
+	Visits        [][]byte               `protobuf:"bytes,4,rep,name=visits,proto3" json:"visits,omitempty"`           // as package abi encodes them, newest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answer) Reset() {
+	*x = Answer{}
+	mi := &file_feed_feedpb_feed_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answer) ProtoMessage() {}
+
+func (x *Answer) ProtoReflect() protoreflect.Message {
+	mi := &file_feed_feedpb_feed_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
+func (*Answer) Descriptor() ([]byte, []int) {
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Answer) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Answer) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Answer) GetExplanation() []byte {
+	if x != nil {
+		return x.Explanation
+	}
+	return nil
+}
+
+func (x *Answer) GetVisits() [][]byte {
+	if x != nil {
+		return x.Visits
+	}
+	return nil
+}
+
 // Nack says why a message was refused. The edge hangs up after it.
 type Nack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -867,7 +1441,7 @@ type Nack struct {
 
 func (x *Nack) Reset() {
 	*x = Nack{}
-	mi := &file_feed_feedpb_feed_proto_msgTypes[12]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -879,7 +1453,7 @@ func (x *Nack) String() string {
 func (*Nack) ProtoMessage() {}
 
 func (x *Nack) ProtoReflect() protoreflect.Message {
-	mi := &file_feed_feedpb_feed_proto_msgTypes[12]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -892,7 +1466,7 @@ func (x *Nack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nack.ProtoReflect.Descriptor instead.
 func (*Nack) Descriptor() ([]byte, []int) {
-	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{12}
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Nack) GetRevision() *Revision {
@@ -915,14 +1489,16 @@ type Domain struct {
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Default       bool                   `protobuf:"varint,2,opt,name=default,proto3" json:"default,omitempty"` // also answers hosts that are no domain
 	NotFoundUrl   string                 `protobuf:"bytes,3,opt,name=not_found_url,json=notFoundUrl,proto3" json:"not_found_url,omitempty"`
-	BaseUrl       string                 `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"` // how its short links begin
+	BaseUrl       string                 `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"`    // how its short links begin
+	TimeZone      string                 `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"` // IANA name; empty: UTC
+	Filters       []*FilterBinding       `protobuf:"bytes,6,rep,name=filters,proto3" json:"filters,omitempty"`                   // run on its visits, between the chain's and the link's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Domain) Reset() {
 	*x = Domain{}
-	mi := &file_feed_feedpb_feed_proto_msgTypes[13]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +1510,7 @@ func (x *Domain) String() string {
 func (*Domain) ProtoMessage() {}
 
 func (x *Domain) ProtoReflect() protoreflect.Message {
-	mi := &file_feed_feedpb_feed_proto_msgTypes[13]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1523,7 @@ func (x *Domain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Domain.ProtoReflect.Descriptor instead.
 func (*Domain) Descriptor() ([]byte, []int) {
-	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{13}
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Domain) GetName() string {
@@ -978,6 +1554,73 @@ func (x *Domain) GetBaseUrl() string {
 	return ""
 }
 
+func (x *Domain) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *Domain) GetFilters() []*FilterBinding {
+	if x != nil {
+		return x.Filters
+	}
+	return nil
+}
+
+// FilterBinding says that a filter runs where it would not by the chain alone.
+type FilterBinding struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Params        []byte                 `protobuf:"bytes,2,opt,name=params,proto3" json:"params,omitempty"` // canonical
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FilterBinding) Reset() {
+	*x = FilterBinding{}
+	mi := &file_feed_feedpb_feed_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FilterBinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FilterBinding) ProtoMessage() {}
+
+func (x *FilterBinding) ProtoReflect() protoreflect.Message {
+	mi := &file_feed_feedpb_feed_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FilterBinding.ProtoReflect.Descriptor instead.
+func (*FilterBinding) Descriptor() ([]byte, []int) {
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *FilterBinding) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FilterBinding) GetParams() []byte {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
 // Platform is an entry of the catalog; the key is its number, one byte.
 type Platform struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -996,7 +1639,7 @@ type Platform struct {
 
 func (x *Platform) Reset() {
 	*x = Platform{}
-	mi := &file_feed_feedpb_feed_proto_msgTypes[14]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1651,7 @@ func (x *Platform) String() string {
 func (*Platform) ProtoMessage() {}
 
 func (x *Platform) ProtoReflect() protoreflect.Message {
-	mi := &file_feed_feedpb_feed_proto_msgTypes[14]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1664,7 @@ func (x *Platform) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Platform.ProtoReflect.Descriptor instead.
 func (*Platform) Descriptor() ([]byte, []int) {
-	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{14}
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Platform) GetNumber() uint32 {
@@ -1100,7 +1743,7 @@ type Alternative struct {
 
 func (x *Alternative) Reset() {
 	*x = Alternative{}
-	mi := &file_feed_feedpb_feed_proto_msgTypes[15]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1755,7 @@ func (x *Alternative) String() string {
 func (*Alternative) ProtoMessage() {}
 
 func (x *Alternative) ProtoReflect() protoreflect.Message {
-	mi := &file_feed_feedpb_feed_proto_msgTypes[15]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1768,7 @@ func (x *Alternative) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alternative.ProtoReflect.Descriptor instead.
 func (*Alternative) Descriptor() ([]byte, []int) {
-	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{15}
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Alternative) GetPrefix() string {
@@ -1149,17 +1792,18 @@ func (x *Alternative) GetNone() []string {
 	return nil
 }
 
-// Chain is the filters in force, in order; the key is empty.
+// Chain is the filters in force; the key is empty.
 type Chain struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Bindings      []*Binding             `protobuf:"bytes,1,rep,name=bindings,proto3" json:"bindings,omitempty"`
+	Bindings      []*Binding             `protobuf:"bytes,1,rep,name=bindings,proto3" json:"bindings,omitempty"` // run on every visit, in this order
+	Named         []*Binding             `protobuf:"bytes,2,rep,name=named,proto3" json:"named,omitempty"`       // by name; run where a domain or a link binds them, with its params
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Chain) Reset() {
 	*x = Chain{}
-	mi := &file_feed_feedpb_feed_proto_msgTypes[16]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1815,7 @@ func (x *Chain) String() string {
 func (*Chain) ProtoMessage() {}
 
 func (x *Chain) ProtoReflect() protoreflect.Message {
-	mi := &file_feed_feedpb_feed_proto_msgTypes[16]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1828,7 @@ func (x *Chain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chain.ProtoReflect.Descriptor instead.
 func (*Chain) Descriptor() ([]byte, []int) {
-	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{16}
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Chain) GetBindings() []*Binding {
@@ -1194,19 +1838,29 @@ func (x *Chain) GetBindings() []*Binding {
 	return nil
 }
 
-// Binding is a place in the chain.
+func (x *Chain) GetNamed() []*Binding {
+	if x != nil {
+		return x.Named
+	}
+	return nil
+}
+
+// Binding is a filter in force. One that a domain or a link binds and that is
+// not here passes every visit.
 type Binding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Filter        string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
-	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"` // of the module, which stands in the modules' bucket
-	Params        []byte                 `protobuf:"bytes,3,opt,name=params,proto3" json:"params,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`        // of the module, which stands in the modules' bucket
+	Params        []byte                 `protobuf:"bytes,3,opt,name=params,proto3" json:"params,omitempty"`    // canonical; none in named
+	Version       uint32                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"` // 0: none is in force, the module passes every visit
+	Canary        *BindingCanary         `protobuf:"bytes,5,opt,name=canary,proto3" json:"canary,omitempty"`    // absent: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Binding) Reset() {
 	*x = Binding{}
-	mi := &file_feed_feedpb_feed_proto_msgTypes[17]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1218,7 +1872,7 @@ func (x *Binding) String() string {
 func (*Binding) ProtoMessage() {}
 
 func (x *Binding) ProtoReflect() protoreflect.Message {
-	mi := &file_feed_feedpb_feed_proto_msgTypes[17]
+	mi := &file_feed_feedpb_feed_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1231,7 +1885,7 @@ func (x *Binding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Binding.ProtoReflect.Descriptor instead.
 func (*Binding) Descriptor() ([]byte, []int) {
-	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{17}
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Binding) GetFilter() string {
@@ -1255,33 +1909,122 @@ func (x *Binding) GetParams() []byte {
 	return nil
 }
 
+func (x *Binding) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Binding) GetCanary() *BindingCanary {
+	if x != nil {
+		return x.Canary
+	}
+	return nil
+}
+
+// BindingCanary is a version that is tried on some visits in the binding's
+// place: on a share of all, by visit hash, or on all of some edges.
+type BindingCanary struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	Share         uint32                 `protobuf:"varint,3,opt,name=share,proto3" json:"share,omitempty"` // visits of 10,000; 0 when edges are named
+	Edges         []string               `protobuf:"bytes,4,rep,name=edges,proto3" json:"edges,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BindingCanary) Reset() {
+	*x = BindingCanary{}
+	mi := &file_feed_feedpb_feed_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BindingCanary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BindingCanary) ProtoMessage() {}
+
+func (x *BindingCanary) ProtoReflect() protoreflect.Message {
+	mi := &file_feed_feedpb_feed_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BindingCanary.ProtoReflect.Descriptor instead.
+func (*BindingCanary) Descriptor() ([]byte, []int) {
+	return file_feed_feedpb_feed_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *BindingCanary) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *BindingCanary) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *BindingCanary) GetShare() uint32 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *BindingCanary) GetEdges() []string {
+	if x != nil {
+		return x.Edges
+	}
+	return nil
+}
+
 var File_feed_feedpb_feed_proto protoreflect.FileDescriptor
 
 const file_feed_feedpb_feed_proto_rawDesc = "" +
 	"\n" +
-	"\x16feed/feedpb/feed.proto\x12\rsuodi.feed.v1\"\x99\x01\n" +
+	"\x16feed/feedpb/feed.proto\x12\rsuodi.feed.v1\"\xfb\x01\n" +
 	"\vEdgeMessage\x12,\n" +
 	"\x05hello\x18\x01 \x01(\v2\x14.suodi.feed.v1.HelloH\x00R\x05hello\x12&\n" +
 	"\x03ack\x18\x02 \x01(\v2\x12.suodi.feed.v1.AckH\x00R\x03ack\x12)\n" +
-	"\x04nack\x18\x03 \x01(\v2\x13.suodi.feed.v1.NackH\x00R\x04nackB\t\n" +
-	"\amessage\"\xa9\x02\n" +
+	"\x04nack\x18\x03 \x01(\v2\x13.suodi.feed.v1.NackH\x00R\x04nack\x12/\n" +
+	"\x06report\x18\x04 \x01(\v2\x15.suodi.feed.v1.ReportH\x00R\x06report\x12/\n" +
+	"\x06answer\x18\x05 \x01(\v2\x15.suodi.feed.v1.AnswerH\x00R\x06answerB\t\n" +
+	"\amessage\"\xd1\x02\n" +
 	"\x0eControlMessage\x122\n" +
 	"\awelcome\x18\x01 \x01(\v2\x16.suodi.feed.v1.WelcomeH\x00R\awelcome\x12/\n" +
 	"\x06bucket\x18\x02 \x01(\v2\x15.suodi.feed.v1.BucketH\x00R\x06bucket\x12?\n" +
 	"\fsnapshot_end\x18\x03 \x01(\v2\x1a.suodi.feed.v1.SnapshotEndH\x00R\vsnapshotEnd\x12,\n" +
 	"\x05delta\x18\x04 \x01(\v2\x14.suodi.feed.v1.DeltaH\x00R\x05delta\x128\n" +
-	"\theartbeat\x18\x05 \x01(\v2\x18.suodi.feed.v1.HeartbeatH\x00R\theartbeatB\t\n" +
+	"\theartbeat\x18\x05 \x01(\v2\x18.suodi.feed.v1.HeartbeatH\x00R\theartbeat\x12&\n" +
+	"\x03ask\x18\x06 \x01(\v2\x12.suodi.feed.v1.AskH\x00R\x03askB\t\n" +
 	"\amessage\"6\n" +
 	"\bRevision\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x04R\x05index\"\xb5\x01\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"\xe3\x01\n" +
 	"\x05Hello\x12\x17\n" +
 	"\aedge_id\x18\x01 \x01(\tR\x06edgeId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x03 \x01(\tR\tclusterId\x123\n" +
 	"\brevision\x18\x04 \x01(\v2\x17.suodi.feed.v1.RevisionR\brevision\x12%\n" +
-	"\x0erecord_formats\x18\x05 \x03(\rR\rrecordFormats\"i\n" +
+	"\x0erecord_formats\x18\x05 \x03(\rR\rrecordFormats\x12\x12\n" +
+	"\x04boot\x18\x06 \x01(\x06R\x04boot\x12\x18\n" +
+	"\aanswers\x18\a \x01(\bR\aanswers\"i\n" +
 	"\aWelcome\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12#\n" +
@@ -1309,19 +2052,66 @@ const file_feed_feedpb_feed_proto_rawDesc = "" +
 	"\fcluster_time\x18\x02 \x01(\x03R\vclusterTime\"q\n" +
 	"\x03Ack\x123\n" +
 	"\brevision\x18\x01 \x01(\v2\x17.suodi.feed.v1.RevisionR\brevision\x125\n" +
-	"\afilters\x18\x02 \x03(\v2\x1b.suodi.feed.v1.FilterStatusR\afilters\"L\n" +
+	"\afilters\x18\x02 \x03(\v2\x1b.suodi.feed.v1.FilterStatusR\afilters\"~\n" +
 	"\fFilterStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"Q\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\rR\aversion\x12\x16\n" +
+	"\x06canary\x18\x05 \x01(\bR\x06canary\">\n" +
+	"\x06Report\x124\n" +
+	"\afilters\x18\x01 \x03(\v2\x1a.suodi.feed.v1.FilterTallyR\afilters\"\x91\x02\n" +
+	"\vFilterTally\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\fR\x04hash\x12\x16\n" +
+	"\x06passed\x18\x04 \x01(\x04R\x06passed\x12\x18\n" +
+	"\aallowed\x18\x05 \x01(\x04R\aallowed\x12\x16\n" +
+	"\x06denied\x18\x06 \x01(\x04R\x06denied\x12\x16\n" +
+	"\x06guided\x18\a \x01(\x04R\x06guided\x12\x16\n" +
+	"\x06routed\x18\b \x01(\x04R\x06routed\x12\x16\n" +
+	"\x06failed\x18\t \x01(\x04R\x06failed\x12\x14\n" +
+	"\x05erred\x18\n" +
+	" \x01(\x04R\x05erred\x12\x18\n" +
+	"\atripped\x18\v \x01(\bR\atripped\"\x8c\x01\n" +
+	"\x03Ask\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x127\n" +
+	"\aexplain\x18\x02 \x01(\v2\x1b.suodi.feed.v1.ExplainVisitH\x00R\aexplain\x125\n" +
+	"\x06sample\x18\x03 \x01(\v2\x1b.suodi.feed.v1.SampleVisitsH\x00R\x06sampleB\x05\n" +
+	"\x03ask\"\x8c\x02\n" +
+	"\fExplainVisit\x12\x16\n" +
+	"\x06domain\x18\x01 \x01(\tR\x06domain\x12\x12\n" +
+	"\x04slug\x18\x02 \x01(\tR\x04slug\x12\x1d\n" +
+	"\n" +
+	"user_agent\x18\x03 \x01(\tR\tuserAgent\x12%\n" +
+	"\x0erequested_with\x18\x04 \x01(\tR\rrequestedWith\x12\x18\n" +
+	"\acountry\x18\x05 \x01(\tR\acountry\x12\x0e\n" +
+	"\x02ip\x18\x06 \x01(\tR\x02ip\x12\x1a\n" +
+	"\blanguage\x18\a \x01(\tR\blanguage\x12\x1a\n" +
+	"\breferrer\x18\b \x01(\tR\breferrer\x12\x14\n" +
+	"\x05query\x18\t \x01(\tR\x05query\x12\x12\n" +
+	"\x04time\x18\n" +
+	" \x01(\x03R\x04time\"$\n" +
+	"\fSampleVisits\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\rR\x05count\"h\n" +
+	"\x06Answer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\x12 \n" +
+	"\vexplanation\x18\x03 \x01(\fR\vexplanation\x12\x16\n" +
+	"\x06visits\x18\x04 \x03(\fR\x06visits\"Q\n" +
 	"\x04Nack\x123\n" +
 	"\brevision\x18\x01 \x01(\v2\x17.suodi.feed.v1.RevisionR\brevision\x12\x14\n" +
-	"\x05error\x18\x02 \x01(\tR\x05error\"u\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\"\xca\x01\n" +
 	"\x06Domain\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\adefault\x18\x02 \x01(\bR\adefault\x12\"\n" +
 	"\rnot_found_url\x18\x03 \x01(\tR\vnotFoundUrl\x12\x19\n" +
-	"\bbase_url\x18\x04 \x01(\tR\abaseUrl\"\xe4\x01\n" +
+	"\bbase_url\x18\x04 \x01(\tR\abaseUrl\x12\x1b\n" +
+	"\ttime_zone\x18\x05 \x01(\tR\btimeZone\x126\n" +
+	"\afilters\x18\x06 \x03(\v2\x1c.suodi.feed.v1.FilterBindingR\afilters\";\n" +
+	"\rFilterBinding\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06params\x18\x02 \x01(\fR\x06params\"\xe4\x01\n" +
 	"\bPlatform\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x0e\n" +
@@ -1335,13 +2125,21 @@ const file_feed_feedpb_feed_proto_rawDesc = "" +
 	"\vAlternative\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x10\n" +
 	"\x03all\x18\x02 \x03(\tR\x03all\x12\x12\n" +
-	"\x04none\x18\x03 \x03(\tR\x04none\";\n" +
+	"\x04none\x18\x03 \x03(\tR\x04none\"i\n" +
 	"\x05Chain\x122\n" +
-	"\bbindings\x18\x01 \x03(\v2\x16.suodi.feed.v1.BindingR\bbindings\"M\n" +
+	"\bbindings\x18\x01 \x03(\v2\x16.suodi.feed.v1.BindingR\bbindings\x12,\n" +
+	"\x05named\x18\x02 \x03(\v2\x16.suodi.feed.v1.BindingR\x05named\"\x9d\x01\n" +
 	"\aBinding\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x16\n" +
-	"\x06params\x18\x03 \x01(\fR\x06params2O\n" +
+	"\x06params\x18\x03 \x01(\fR\x06params\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\rR\aversion\x124\n" +
+	"\x06canary\x18\x05 \x01(\v2\x1c.suodi.feed.v1.BindingCanaryR\x06canary\"i\n" +
+	"\rBindingCanary\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x14\n" +
+	"\x05share\x18\x03 \x01(\rR\x05share\x12\x14\n" +
+	"\x05edges\x18\x04 \x03(\tR\x05edges2O\n" +
 	"\x04Feed\x12G\n" +
 	"\x06Follow\x12\x1a.suodi.feed.v1.EdgeMessage\x1a\x1d.suodi.feed.v1.ControlMessage(\x010\x01B\x1bZ\x19suodi/control/feed/feedpbb\x06proto3"
 
@@ -1357,7 +2155,7 @@ func file_feed_feedpb_feed_proto_rawDescGZIP() []byte {
 	return file_feed_feedpb_feed_proto_rawDescData
 }
 
-var file_feed_feedpb_feed_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_feed_feedpb_feed_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_feed_feedpb_feed_proto_goTypes = []any{
 	(*EdgeMessage)(nil),    // 0: suodi.feed.v1.EdgeMessage
 	(*ControlMessage)(nil), // 1: suodi.feed.v1.ControlMessage
@@ -1371,42 +2169,59 @@ var file_feed_feedpb_feed_proto_goTypes = []any{
 	(*Heartbeat)(nil),      // 9: suodi.feed.v1.Heartbeat
 	(*Ack)(nil),            // 10: suodi.feed.v1.Ack
 	(*FilterStatus)(nil),   // 11: suodi.feed.v1.FilterStatus
-	(*Nack)(nil),           // 12: suodi.feed.v1.Nack
-	(*Domain)(nil),         // 13: suodi.feed.v1.Domain
-	(*Platform)(nil),       // 14: suodi.feed.v1.Platform
-	(*Alternative)(nil),    // 15: suodi.feed.v1.Alternative
-	(*Chain)(nil),          // 16: suodi.feed.v1.Chain
-	(*Binding)(nil),        // 17: suodi.feed.v1.Binding
+	(*Report)(nil),         // 12: suodi.feed.v1.Report
+	(*FilterTally)(nil),    // 13: suodi.feed.v1.FilterTally
+	(*Ask)(nil),            // 14: suodi.feed.v1.Ask
+	(*ExplainVisit)(nil),   // 15: suodi.feed.v1.ExplainVisit
+	(*SampleVisits)(nil),   // 16: suodi.feed.v1.SampleVisits
+	(*Answer)(nil),         // 17: suodi.feed.v1.Answer
+	(*Nack)(nil),           // 18: suodi.feed.v1.Nack
+	(*Domain)(nil),         // 19: suodi.feed.v1.Domain
+	(*FilterBinding)(nil),  // 20: suodi.feed.v1.FilterBinding
+	(*Platform)(nil),       // 21: suodi.feed.v1.Platform
+	(*Alternative)(nil),    // 22: suodi.feed.v1.Alternative
+	(*Chain)(nil),          // 23: suodi.feed.v1.Chain
+	(*Binding)(nil),        // 24: suodi.feed.v1.Binding
+	(*BindingCanary)(nil),  // 25: suodi.feed.v1.BindingCanary
 }
 var file_feed_feedpb_feed_proto_depIdxs = []int32{
 	3,  // 0: suodi.feed.v1.EdgeMessage.hello:type_name -> suodi.feed.v1.Hello
 	10, // 1: suodi.feed.v1.EdgeMessage.ack:type_name -> suodi.feed.v1.Ack
-	12, // 2: suodi.feed.v1.EdgeMessage.nack:type_name -> suodi.feed.v1.Nack
-	4,  // 3: suodi.feed.v1.ControlMessage.welcome:type_name -> suodi.feed.v1.Welcome
-	6,  // 4: suodi.feed.v1.ControlMessage.bucket:type_name -> suodi.feed.v1.Bucket
-	7,  // 5: suodi.feed.v1.ControlMessage.snapshot_end:type_name -> suodi.feed.v1.SnapshotEnd
-	8,  // 6: suodi.feed.v1.ControlMessage.delta:type_name -> suodi.feed.v1.Delta
-	9,  // 7: suodi.feed.v1.ControlMessage.heartbeat:type_name -> suodi.feed.v1.Heartbeat
-	2,  // 8: suodi.feed.v1.Hello.revision:type_name -> suodi.feed.v1.Revision
-	2,  // 9: suodi.feed.v1.Bucket.revision:type_name -> suodi.feed.v1.Revision
-	5,  // 10: suodi.feed.v1.Bucket.entries:type_name -> suodi.feed.v1.Entry
-	2,  // 11: suodi.feed.v1.SnapshotEnd.revision:type_name -> suodi.feed.v1.Revision
-	2,  // 12: suodi.feed.v1.Delta.previous:type_name -> suodi.feed.v1.Revision
-	2,  // 13: suodi.feed.v1.Delta.revision:type_name -> suodi.feed.v1.Revision
-	5,  // 14: suodi.feed.v1.Delta.entries:type_name -> suodi.feed.v1.Entry
-	2,  // 15: suodi.feed.v1.Heartbeat.head:type_name -> suodi.feed.v1.Revision
-	2,  // 16: suodi.feed.v1.Ack.revision:type_name -> suodi.feed.v1.Revision
-	11, // 17: suodi.feed.v1.Ack.filters:type_name -> suodi.feed.v1.FilterStatus
-	2,  // 18: suodi.feed.v1.Nack.revision:type_name -> suodi.feed.v1.Revision
-	15, // 19: suodi.feed.v1.Platform.match:type_name -> suodi.feed.v1.Alternative
-	17, // 20: suodi.feed.v1.Chain.bindings:type_name -> suodi.feed.v1.Binding
-	0,  // 21: suodi.feed.v1.Feed.Follow:input_type -> suodi.feed.v1.EdgeMessage
-	1,  // 22: suodi.feed.v1.Feed.Follow:output_type -> suodi.feed.v1.ControlMessage
-	22, // [22:23] is the sub-list for method output_type
-	21, // [21:22] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	18, // 2: suodi.feed.v1.EdgeMessage.nack:type_name -> suodi.feed.v1.Nack
+	12, // 3: suodi.feed.v1.EdgeMessage.report:type_name -> suodi.feed.v1.Report
+	17, // 4: suodi.feed.v1.EdgeMessage.answer:type_name -> suodi.feed.v1.Answer
+	4,  // 5: suodi.feed.v1.ControlMessage.welcome:type_name -> suodi.feed.v1.Welcome
+	6,  // 6: suodi.feed.v1.ControlMessage.bucket:type_name -> suodi.feed.v1.Bucket
+	7,  // 7: suodi.feed.v1.ControlMessage.snapshot_end:type_name -> suodi.feed.v1.SnapshotEnd
+	8,  // 8: suodi.feed.v1.ControlMessage.delta:type_name -> suodi.feed.v1.Delta
+	9,  // 9: suodi.feed.v1.ControlMessage.heartbeat:type_name -> suodi.feed.v1.Heartbeat
+	14, // 10: suodi.feed.v1.ControlMessage.ask:type_name -> suodi.feed.v1.Ask
+	2,  // 11: suodi.feed.v1.Hello.revision:type_name -> suodi.feed.v1.Revision
+	2,  // 12: suodi.feed.v1.Bucket.revision:type_name -> suodi.feed.v1.Revision
+	5,  // 13: suodi.feed.v1.Bucket.entries:type_name -> suodi.feed.v1.Entry
+	2,  // 14: suodi.feed.v1.SnapshotEnd.revision:type_name -> suodi.feed.v1.Revision
+	2,  // 15: suodi.feed.v1.Delta.previous:type_name -> suodi.feed.v1.Revision
+	2,  // 16: suodi.feed.v1.Delta.revision:type_name -> suodi.feed.v1.Revision
+	5,  // 17: suodi.feed.v1.Delta.entries:type_name -> suodi.feed.v1.Entry
+	2,  // 18: suodi.feed.v1.Heartbeat.head:type_name -> suodi.feed.v1.Revision
+	2,  // 19: suodi.feed.v1.Ack.revision:type_name -> suodi.feed.v1.Revision
+	11, // 20: suodi.feed.v1.Ack.filters:type_name -> suodi.feed.v1.FilterStatus
+	13, // 21: suodi.feed.v1.Report.filters:type_name -> suodi.feed.v1.FilterTally
+	15, // 22: suodi.feed.v1.Ask.explain:type_name -> suodi.feed.v1.ExplainVisit
+	16, // 23: suodi.feed.v1.Ask.sample:type_name -> suodi.feed.v1.SampleVisits
+	2,  // 24: suodi.feed.v1.Nack.revision:type_name -> suodi.feed.v1.Revision
+	20, // 25: suodi.feed.v1.Domain.filters:type_name -> suodi.feed.v1.FilterBinding
+	22, // 26: suodi.feed.v1.Platform.match:type_name -> suodi.feed.v1.Alternative
+	24, // 27: suodi.feed.v1.Chain.bindings:type_name -> suodi.feed.v1.Binding
+	24, // 28: suodi.feed.v1.Chain.named:type_name -> suodi.feed.v1.Binding
+	25, // 29: suodi.feed.v1.Binding.canary:type_name -> suodi.feed.v1.BindingCanary
+	0,  // 30: suodi.feed.v1.Feed.Follow:input_type -> suodi.feed.v1.EdgeMessage
+	1,  // 31: suodi.feed.v1.Feed.Follow:output_type -> suodi.feed.v1.ControlMessage
+	31, // [31:32] is the sub-list for method output_type
+	30, // [30:31] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_feed_feedpb_feed_proto_init() }
@@ -1418,6 +2233,8 @@ func file_feed_feedpb_feed_proto_init() {
 		(*EdgeMessage_Hello)(nil),
 		(*EdgeMessage_Ack)(nil),
 		(*EdgeMessage_Nack)(nil),
+		(*EdgeMessage_Report)(nil),
+		(*EdgeMessage_Answer)(nil),
 	}
 	file_feed_feedpb_feed_proto_msgTypes[1].OneofWrappers = []any{
 		(*ControlMessage_Welcome)(nil),
@@ -1425,15 +2242,20 @@ func file_feed_feedpb_feed_proto_init() {
 		(*ControlMessage_SnapshotEnd)(nil),
 		(*ControlMessage_Delta)(nil),
 		(*ControlMessage_Heartbeat)(nil),
+		(*ControlMessage_Ask)(nil),
 	}
 	file_feed_feedpb_feed_proto_msgTypes[5].OneofWrappers = []any{}
+	file_feed_feedpb_feed_proto_msgTypes[14].OneofWrappers = []any{
+		(*Ask_Explain)(nil),
+		(*Ask_Sample)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_feed_feedpb_feed_proto_rawDesc), len(file_feed_feedpb_feed_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,8 +29,9 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type FeedClient interface {
-	// Follow is one edge's conversation: hello, then acknowledgements one way;
-	// welcome, perhaps a snapshot, then deltas and heartbeats the other.
+	// Follow is one edge's conversation: hello, then acknowledgements, reports and
+	// answers one way; welcome, perhaps a snapshot, then deltas, heartbeats and
+	// asks the other.
 	Follow(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[EdgeMessage, ControlMessage], error)
 }
 
@@ -59,8 +60,9 @@ type Feed_FollowClient = grpc.BidiStreamingClient[EdgeMessage, ControlMessage]
 // All implementations must embed UnimplementedFeedServer
 // for forward compatibility.
 type FeedServer interface {
-	// Follow is one edge's conversation: hello, then acknowledgements one way;
-	// welcome, perhaps a snapshot, then deltas and heartbeats the other.
+	// Follow is one edge's conversation: hello, then acknowledgements, reports and
+	// answers one way; welcome, perhaps a snapshot, then deltas, heartbeats and
+	// asks the other.
 	Follow(grpc.BidiStreamingServer[EdgeMessage, ControlMessage]) error
 	mustEmbedUnimplementedFeedServer()
 }
