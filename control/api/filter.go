@@ -321,11 +321,20 @@ func (s *service) listVersions(ctx context.Context, in *FilterPath) (*listVersio
 	out.Body.Versions = []versionBody{}
 	err := s.backend.Read(ctx, false, func(r raftstore.Reader) error {
 		versions, err := state.Versions(r, in.Name)
+		if err != nil {
+			return err
+		}
 		for _, v := range versions {
+			source := []byte{}
+			if len(v.GetSourceHash()) > 0 {
+				if source, err = state.Module(r, v.GetSourceHash()); err != nil {
+					return err
+				}
+			}
 			out.Body.Versions = append(out.Body.Versions, versionBody{
 				Number: int(v.GetNumber()), Hash: hex.EncodeToString(v.GetHash()), Size: int(v.GetSize()),
 				PushedAt: time.Unix(0, v.GetPushedAt()).UTC(), PushedBy: v.GetPushedBy(),
-				Source: strings.ToValidUTF8(string(v.GetSource()), "\uFFFD"),
+				Source: strings.ToValidUTF8(string(source), "\uFFFD"),
 			})
 		}
 		return err

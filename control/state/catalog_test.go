@@ -171,7 +171,9 @@ func TestFilterVersions(t *testing.T) {
 	for i, module := range []string{"one", "two", "one"} {
 		got, err := state.Module(c, versions[i].GetHash())
 		check(t, err)
-		if versions[i].GetNumber() != uint32(i+1) || string(got) != module || string(versions[i].GetSource()) != "source of "+module ||
+		source, err := state.Module(c, versions[i].GetSourceHash())
+		check(t, err)
+		if versions[i].GetNumber() != uint32(i+1) || string(got) != module || string(source) != "source of "+module ||
 			versions[i].GetPushedBy() != "tester" || versions[i].GetSize() != 3 {
 			t.Errorf("version %v of %s", versions[i], got)
 		}
@@ -261,6 +263,11 @@ func TestChainOnEdges(t *testing.T) {
 		var got []string
 		for _, b := range chain.GetBindings() {
 			got = append(got, b.GetFilter()+": "+modules[string(b.GetHash())])
+		}
+		for _, b := range chain.GetNamed() {
+			got = append(got, "by name "+b.GetFilter()+": "+modules[string(b.GetHash())])
+		}
+		for _, b := range slices.Concat(chain.GetBindings(), chain.GetNamed()) {
 			delete(modules, string(b.GetHash()))
 		}
 		if !slices.Equal(got, filters) || len(modules) != 0 {
@@ -271,11 +278,11 @@ func TestChainOnEdges(t *testing.T) {
 	c.done(stage("x", "one", false))
 	want("staged", "platform: platform v1")
 	c.done(promote("x"))
-	want("promoted", "platform: platform v1", "x: one")
+	want("promoted", "platform: platform v1", "x: one", "by name x: one")
 	c.done(stage("x", "two", true))
-	want("replaced", "platform: platform v1", "x: two")
+	want("replaced", "platform: platform v1", "x: two", "by name x: two")
 	c.done(putChain(nil, "platform"))
-	want("taken out", "platform: platform v1")
+	want("taken out", "platform: platform v1", "by name x: two")
 	c.done(putChain(nil, "platform", "x"))
 	c.done(rollback("x"), rollback("x"))
 	want("in the chain without a version in force", "platform: platform v1")

@@ -46,7 +46,8 @@ func (r random) operation() *statepb.Operation {
 	l.Domain = r.pick("go.example.com", "go.example.com", "b.example", "c.example")
 	l.Tags = [][]string{nil, {"t"}}[r.IntN(2)]
 	l.Allow = [][]string{nil, {"ios"}, {"added-1", "wechat"}}[r.IntN(3)]
-	switch r.IntN(16) {
+	l.Filters = [][]*feedpb.FilterBinding{nil, {{Name: "x"}}, {{Name: "y", Params: []byte(`{"a":1}`)}, {Name: "x"}}}[r.IntN(3)]
+	switch r.IntN(20) {
 	case 0, 1, 2, 3:
 		return createLink(l)
 	case 4:
@@ -69,6 +70,14 @@ func (r random) operation() *statepb.Operation {
 		return r.pickOperation(promote(r.pick("platform", "x", "y")), rollback(r.pick("platform", "x", "y")))
 	case 14:
 		return r.pickOperation(putChain(nil, "platform", "y", "x"), putChain(nil, "platform"), putChain(nil, "platform", "x", "x"))
+	case 15:
+		return promoteCanary(r.pick("platform", "x", "y"), &statepb.Trial{Share: uint32(r.IntN(3)) * 500})
+	case 16:
+		return stageCanary(r.pick("x", "y"), "module "+r.pick("1", "2", "3"), &statepb.Trial{Edges: []string{"e"}})
+	case 17:
+		return chunk([]byte("a module in chunks "+r.pick("1", "2")), 5, uint32(5*r.IntN(5)))
+	case 18:
+		return r.pickOperation(putSecret(1), changeDomain(&statepb.Domain{Name: "b.example", Filters: []*feedpb.FilterBinding{{Name: "y"}}}, nil))
 	default:
 		return r.pickOperation(putToken(r.pick("t", "u")), deleteToken(r.pick("t", "u")))
 	}

@@ -17,7 +17,12 @@
 //	Q id                      number(1)         numbers by platform id
 //	A name                    rev Filter
 //	V name 00 number(4)       FilterVersion
-//	M sha256(32)              a module's bytes
+//	M sha256(32)              a module's or a source's bytes
+//	U sha256(32)              Upload, of what comes in chunks and what no version names yet
+//	u sha256(32) offset(4)    its chunks until all have come
+//	E name 00 number(8)       FilterEvent
+//	B name 00 flat-key        the links that bind a filter
+//	S                         the fleet's secret, 32 bytes
 //	H                         rev Chain
 //	T sha256(32)              Token, by the hash of its text
 //	K sha256(32)              Kept, results by idempotency key

@@ -20,6 +20,7 @@ type Domain struct {
 func feedDomain(d *statepb.Domain) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(&feedpb.Domain{
 		Name: d.GetName(), Default: d.GetDefault(), NotFoundUrl: d.GetNotFoundUrl(), BaseUrl: d.GetBaseUrl(),
+		TimeZone: d.GetTimeZone(), Filters: d.GetFilters(),
 	})
 }
 

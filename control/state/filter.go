@@ -3,9 +3,7 @@ package state
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
-
-	"google.golang.org/protobuf/proto"
+	"slices"
 
 	"suodi/control/feed"
 	"suodi/control/feed/feedpb"
@@ -27,281 +25,202 @@ type Filter struct {
 	Revision link.Revision
 }
 
-// Chain is the order in which filters run.
-type Chain struct {
-	*statepb.Chain
-	Revision link.Revision
+// moving is a filter that an operation moves from one state of its life to
+// another.
+type moving struct {
+	*applying
+	*statepb.Filter
+	key    []byte
+	placed *statepb.Placing
 }
 
 // stageFilter stores a module as the filter's next version and stages it. The
 // newest version's module again makes no new version.
 func (a *applying) stageFilter(op *statepb.StageFilter) (*statepb.Outcome, error) {
-	f := &statepb.Filter{}
-	k := key(prefixFilter, []byte(op.GetName()))
-	revision, found, err := get(a.batch, k, f)
+	m := &moving{applying: a, Filter: &statepb.Filter{}, key: key(prefixFilter, []byte(op.GetName())), placed: op.GetPlacing()}
+	revision, found, err := get(a.batch, m.key, m.Filter)
 	if err != nil {
 		return nil, err
 	}
 	if out := unmet(op.GetExpected(), found, revision); out != nil {
 		return out, nil
 	}
-	f.Name = op.GetName()
-	hash := sha256.Sum256(op.GetModule())
-	newest, err := a.version(f.GetName(), f.GetNewest())
+	m.Name = op.GetName()
+	if out, err := a.misplaced(op.GetPlacing()); out != nil || err != nil {
+		return out, err
+	}
+	if !soundTrial(op.GetCanary()) {
+		return refuse(statepb.Refusal_REFUSAL_MALFORMED, "canary"), nil
+	}
+	version, out, err := a.newVersion(op)
+	if out != nil || err != nil {
+		return out, err
+	}
+	newest, err := getVersion(a.batch, m.GetName(), m.GetNewest())
 	if err != nil {
 		return nil, err
 	}
-	if newest == nil || !bytes.Equal(newest.GetHash(), hash[:]) || !bytes.Equal(newest.GetSource(), op.GetSource()) {
-		f.Newest++
-		version := &statepb.FilterVersion{
-			Number: f.GetNewest(), Hash: hash[:], Source: op.GetSource(), Size: uint32(len(op.GetModule())),
-			PushedAt: a.command.GetTime(), PushedBy: a.command.GetActor(),
-		}
-		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(version)
-		if err != nil {
+	if newest == nil || !bytes.Equal(newest.GetHash(), version.GetHash()) || !bytes.Equal(newest.GetSourceHash(), version.GetSourceHash()) {
+		m.Newest++
+		version.Number = m.GetNewest()
+		if err := a.putVersion(m.GetName(), version); err != nil {
 			return nil, err
 		}
-		a.batch.Set(versionKey(f.GetName(), f.GetNewest()), value)
-		a.batch.Set(key(prefixModule, hash[:]), op.GetModule())
+		if err := m.note(&statepb.FilterEvent{What: statepb.Happened_HAPPENED_PUSHED, Version: m.GetNewest()}); err != nil {
+			return nil, err
+		}
 	}
-	f.Staged = f.GetNewest()
-	if f.Staged == f.GetCurrent() {
-		f.Staged = 0
+	m.Staged = m.GetNewest()
+	if m.GetStaged() == m.GetCurrent() || m.GetStaged() == m.GetCanary().GetVersion() {
+		m.Staged = 0
 	}
-	if err := a.set(k, f); err != nil {
+	if op.GetPromote() {
+		if err := m.promotePushed(op.GetCanary()); err != nil {
+			return nil, err
+		}
+	}
+	return m.done()
+}
+
+// promotePushed puts the newest version in force, or on trial, whatever else
+// is on trial.
+func (m *moving) promotePushed(trial *statepb.Trial) error {
+	running := m.GetCanary()
+	switch {
+	case m.GetNewest() == running.GetVersion() && trial != nil:
+		return m.changeTrial(trial)
+	case running != nil && m.GetNewest() != running.GetVersion():
+		if err := m.endCanary(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case m.GetNewest() == m.GetCurrent():
+		return nil
+	case trial != nil:
+		return m.startCanary(m.GetNewest(), trial)
+	default:
+		return m.putInForce(m.GetNewest())
+	}
+}
+
+// promoteFilter puts the canary in force where one runs, else the version
+// staged; or on trial.
+func (a *applying) promoteFilter(op *statepb.PromoteFilter) (*statepb.Outcome, error) {
+	m, out, err := a.filterToMove(op.GetName(), op.GetExpected())
+	if out != nil || err != nil {
+		return out, err
+	}
+	m.placed = op.GetPlacing()
+	if out, err := a.misplaced(op.GetPlacing()); out != nil || err != nil {
+		return out, err
+	}
+	trial := op.GetCanary()
+	switch {
+	case !soundTrial(trial):
+		return refuse(statepb.Refusal_REFUSAL_MALFORMED, "canary"), nil
+	case m.GetCanary() != nil && trial != nil:
+		err = m.changeTrial(trial)
+	case m.GetCanary() != nil:
+		err = m.putInForce(m.GetCanary().GetVersion())
+	case m.GetStaged() == 0:
+		out := refuse(statepb.Refusal_REFUSAL_NO_VERSION, op.GetName())
+		out.Filter = m.Filter
+		return out, nil
+	case trial != nil:
+		err = m.startCanary(m.GetStaged(), trial)
+	default:
+		err = m.putInForce(m.GetStaged())
+	}
+	if err != nil {
 		return nil, err
 	}
-	if op.GetPromote() && f.GetStaged() != 0 {
-		return a.promoteFilter(f.GetName(), nil)
+	return m.done()
+}
+
+// filterToMove returns a filter, or why it cannot be moved.
+func (a *applying) filterToMove(name string, expected *feedpb.Revision) (m *moving, refusal *statepb.Outcome, err error) {
+	m = &moving{applying: a, Filter: &statepb.Filter{}, key: key(prefixFilter, []byte(name))}
+	revision, found, err := get(a.batch, m.key, m.Filter)
+	if err == nil && !found {
+		return nil, refuse(statepb.Refusal_REFUSAL_UNKNOWN_FILTER, name), nil
 	}
-	out := a.done()
-	out.Filter = f
+	return m, unmet(expected, found, revision), err
+}
+
+// putInForce puts a version in force everywhere, and ends the canary.
+func (m *moving) putInForce(version uint32) error {
+	previous := m.GetCurrent()
+	if previous != 0 {
+		m.History = append(m.History, previous)
+		m.History = m.History[max(0, len(m.History)-maxHistory):]
+	}
+	if err := m.place(); err != nil {
+		return err
+	}
+	m.Current, m.Canary = version, nil
+	if m.GetStaged() == version {
+		m.Staged = 0
+	}
+	return m.note(&statepb.FilterEvent{What: statepb.Happened_HAPPENED_PROMOTED, Version: version, Previous: previous})
+}
+
+// rollbackFilter ends the canary; where none runs it returns to the version
+// that was in force before; before the first there was none.
+func (a *applying) rollbackFilter(name string, expected *feedpb.Revision) (*statepb.Outcome, error) {
+	m, out, err := a.filterToMove(name, expected)
+	if out != nil || err != nil {
+		return out, err
+	}
+	if m.GetCanary() != nil {
+		if err := m.endCanary(); err != nil {
+			return nil, err
+		}
+		return m.done()
+	}
+	previous := m.GetCurrent()
+	last := len(m.GetHistory()) - 1
+	switch {
+	case previous == 0:
+		return refuse(statepb.Refusal_REFUSAL_NO_VERSION, name), nil
+	case last < 0 && name == PlatformFilter:
+		return refuse(statepb.Refusal_REFUSAL_KEPT, name), nil
+	case last < 0:
+		m.Current = 0
+	default:
+		m.Current, m.History = m.GetHistory()[last], m.GetHistory()[:last]
+	}
+	if m.GetStaged() == m.GetCurrent() {
+		m.Staged = 0
+	}
+	err = m.note(&statepb.FilterEvent{What: statepb.Happened_HAPPENED_ROLLED_BACK, Version: m.GetCurrent(), Previous: previous})
+	if err != nil {
+		return nil, err
+	}
+	return m.done()
+}
+
+// done stores the filter, lets go of versions that nothing leads to any more,
+// and returns the outcome.
+func (m *moving) done() (*statepb.Outcome, error) {
+	if err := m.set(m.key, m.Filter); err != nil {
+		return nil, err
+	}
+	if err := m.forgetVersions(); err != nil {
+		return nil, err
+	}
+	out := m.applying.done()
+	out.Filter = m.Filter
 	return out, nil
 }
 
-// version returns a version of a filter, nil when there is none.
-func (a *applying) version(name string, number uint32) (*statepb.FilterVersion, error) {
-	return getVersion(a.batch, name, number)
-}
-
-func getVersion(r raftstore.Reader, name string, number uint32) (*statepb.FilterVersion, error) {
-	value, found, err := r.Get(versionKey(name, number))
-	if err != nil || !found {
-		return nil, err
+// leadsTo reports whether a version may yet be put in force.
+func (m *moving) leadsTo(version uint32) bool {
+	switch version {
+	case m.GetCurrent(), m.GetStaged(), m.GetCanary().GetVersion():
+		return true
 	}
-	v := &statepb.FilterVersion{}
-	if err := proto.Unmarshal(value, v); err != nil {
-		return nil, fmt.Errorf("version %d of filter %s: %w", number, name, err)
-	}
-	return v, nil
-}
-
-// promoteFilter puts the staged version in force. A filter that had none in
-// force and that no chain binds is appended to the cluster's; one that was
-// taken out of the chain stays out.
-func (a *applying) promoteFilter(name string, expected *feedpb.Revision) (*statepb.Outcome, error) {
-	f, k, out, err := a.filterToMove(name, expected)
-	if out != nil || err != nil {
-		return out, err
-	}
-	if f.GetStaged() == 0 {
-		out := refuse(statepb.Refusal_REFUSAL_NO_VERSION, name)
-		out.Filter = f
-		return out, nil
-	}
-	if f.GetCurrent() == 0 {
-		if err := a.bind(name); err != nil {
-			return nil, err
-		}
-	} else {
-		f.History = append(f.History, f.GetCurrent())
-		f.History = f.History[max(0, len(f.History)-maxHistory):]
-	}
-	f.Current, f.Staged = f.GetStaged(), 0
-	out = a.done()
-	out.Filter = f
-	return out, a.set(k, f)
-}
-
-// filterToMove returns a filter and its key, or why it cannot be moved.
-func (a *applying) filterToMove(name string, expected *feedpb.Revision) (f *statepb.Filter, k []byte, refusal *statepb.Outcome, err error) {
-	f, k = &statepb.Filter{}, key(prefixFilter, []byte(name))
-	revision, found, err := get(a.batch, k, f)
-	if err == nil && !found {
-		return nil, nil, refuse(statepb.Refusal_REFUSAL_UNKNOWN_FILTER, name), nil
-	}
-	return f, k, unmet(expected, found, revision), err
-}
-
-// bind appends a filter to the chain unless it stands there.
-func (a *applying) bind(name string) error {
-	chain, err := GetChain(a.batch)
-	if err != nil {
-		return err
-	}
-	for _, place := range chain.GetPlaces() {
-		if place.GetFilter() == name {
-			return nil
-		}
-	}
-	chain.Places = append(chain.Places, &statepb.Place{Filter: name})
-	return a.set([]byte{prefixChain}, chain.Chain)
-}
-
-// rollbackFilter returns to the version that was in force before; before the
-// first there was none.
-func (a *applying) rollbackFilter(name string, expected *feedpb.Revision) (*statepb.Outcome, error) {
-	f, k, out, err := a.filterToMove(name, expected)
-	if out != nil || err != nil {
-		return out, err
-	}
-	if f.GetCurrent() == 0 {
-		return refuse(statepb.Refusal_REFUSAL_NO_VERSION, name), nil
-	}
-	last := len(f.GetHistory()) - 1
-	if last < 0 && name == PlatformFilter {
-		return refuse(statepb.Refusal_REFUSAL_KEPT, name), nil
-	}
-	if last < 0 {
-		f.Current = 0
-	} else {
-		f.Current, f.History = f.GetHistory()[last], f.GetHistory()[:last]
-	}
-	out = a.done()
-	out.Filter = f
-	return out, a.set(k, f)
-}
-
-// putChain says which filters run and in which order.
-func (a *applying) putChain(op *statepb.PutChain) (*statepb.Outcome, error) {
-	chain, err := GetChain(a.batch)
-	if err != nil {
-		return nil, err
-	}
-	if out := unmet(op.GetExpected(), true, chain.Revision); out != nil {
-		return out, nil
-	}
-	if len(op.GetPlaces()) == 0 || op.GetPlaces()[0].GetFilter() != PlatformFilter {
-		return refuse(statepb.Refusal_REFUSAL_KEPT, PlatformFilter), nil
-	}
-	for _, place := range op.GetPlaces() {
-		if _, found, err := a.batch.Get(key(prefixFilter, []byte(place.GetFilter()))); err != nil || !found {
-			return refuse(statepb.Refusal_REFUSAL_UNKNOWN_FILTER, place.GetFilter()), err
-		}
-	}
-	return a.done(), a.set([]byte{prefixChain}, &statepb.Chain{Places: op.GetPlaces()})
-}
-
-// noteChain tells edges when the chain they run is no longer what it was
-// before the command.
-func (a *applying) noteChain(before *feedpb.Chain) error {
-	after, err := feedChain(a.batch)
-	if err != nil || proto.Equal(before, after) {
-		return err
-	}
-	for _, b := range after.GetBindings() {
-		if binds(before, b.GetHash()) {
-			continue
-		}
-		module, err := Module(a.batch, b.GetHash())
-		if err != nil {
-			return err
-		}
-		a.tell(feed.BucketModules, b.GetHash(), module)
-	}
-	for _, b := range before.GetBindings() {
-		if !binds(after, b.GetHash()) {
-			a.tell(feed.BucketModules, b.GetHash(), nil)
-		}
-	}
-	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(after)
-	if err != nil {
-		return err
-	}
-	a.tell(feed.BucketChain, nil, value)
-	return nil
-}
-
-func binds(chain *feedpb.Chain, hash []byte) bool {
-	for _, b := range chain.GetBindings() {
-		if bytes.Equal(b.GetHash(), hash) {
-			return true
-		}
-	}
-	return false
-}
-
-// feedChain returns the chain as edges run it: the versions in force of the
-// filters that have one.
-func feedChain(r raftstore.Reader) (*feedpb.Chain, error) {
-	chain, err := GetChain(r)
-	if err != nil {
-		return nil, err
-	}
-	told := &feedpb.Chain{}
-	for _, place := range chain.GetPlaces() {
-		f := &statepb.Filter{}
-		if _, _, err := get(r, key(prefixFilter, []byte(place.GetFilter())), f); err != nil {
-			return nil, err
-		}
-		if f.GetCurrent() == 0 {
-			continue
-		}
-		version, err := getVersion(r, f.GetName(), f.GetCurrent())
-		if err != nil {
-			return nil, err
-		}
-		told.Bindings = append(told.Bindings, &feedpb.Binding{
-			Filter: f.GetName(), Hash: version.GetHash(), Params: place.GetParams(),
-		})
-	}
-	return told, nil
-}
-
-func chainBucket(r raftstore.Reader, number uint16, yield func(key, value []byte) bool) error {
-	chain, err := feedChain(r)
-	if err != nil {
-		return err
-	}
-	if number == feed.BucketChain {
-		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(chain)
-		if err == nil {
-			yield(nil, value)
-		}
-		return err
-	}
-	seen := map[string]bool{}
-	for _, b := range chain.GetBindings() {
-		if seen[string(b.GetHash())] {
-			continue
-		}
-		seen[string(b.GetHash())] = true
-		module, err := Module(r, b.GetHash())
-		if err != nil {
-			return err
-		}
-		if !yield(b.GetHash(), module) {
-			return nil
-		}
-	}
-	return nil
-}
-
-// GetChain returns the order of filters.
-func GetChain(r raftstore.Reader) (Chain, error) {
-	chain := Chain{Chain: &statepb.Chain{}}
-	var err error
-	chain.Revision, _, err = get(r, []byte{prefixChain}, chain.Chain)
-	return chain, err
-}
-
-// Module returns a module by its hash.
-func Module(r raftstore.Reader, hash []byte) ([]byte, error) {
-	module, found, err := r.Get(key(prefixModule, hash))
-	if err == nil && !found {
-		err = fmt.Errorf("module %x is missing", hash)
-	}
-	return module, err
+	return version+keepNewest > m.GetNewest() || slices.Contains(m.GetHistory(), version)
 }
 
 // GetFilter returns a filter; found is false when there is none.
@@ -323,13 +242,14 @@ func Filters(r raftstore.Reader) ([]Filter, error) {
 	return filters, err
 }
 
-// Versions returns a filter's versions, oldest first.
-func Versions(r raftstore.Reader, name string) ([]*statepb.FilterVersion, error) {
-	var versions []*statepb.FilterVersion
-	err := each(r, key(prefixVersion, []byte(name), []byte{0}), func(_, value []byte) error {
-		v := &statepb.FilterVersion{}
-		versions = append(versions, v)
-		return proto.Unmarshal(value, v)
-	})
-	return versions, err
+// started is what names a canary for good.
+func (a *applying) started() *feedpb.Revision { return feed.FromRevision(a.revision) }
+
+// hashOf returns the SHA-256 of bytes, nil for none.
+func hashOf(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	sum := sha256.Sum256(b)
+	return sum[:]
 }

@@ -27,6 +27,11 @@ const (
 	prefixKeptByAge   = 'k'
 	prefixDelta       = 'C'
 	prefixHead        = 'c'
+	prefixUpload      = 'U'
+	prefixChunk       = 'u'
+	prefixEvent       = 'E'
+	prefixBound       = 'B'
+	prefixSecret      = 'S'
 )
 
 func key(prefix byte, parts ...[]byte) []byte {

@@ -54,7 +54,7 @@ func FromLink(l *link.Link) *statepb.Link {
 		Domain: string(l.Domain), Slug: string(l.Slug), Url: l.URL,
 		Kind: uint32(l.Kind), Title: l.Title, Tags: l.Tags, Campaign: l.Campaign,
 		Status: uint32(l.Status), State: uint32(l.State), FallbackUrl: l.FallbackURL,
-		Allow: l.Allow, Guard: l.Guard,
+		Allow: l.Allow, Guard: l.Guard, Filters: FromBindings(l.Filters),
 	}
 	if l.NotAfter != nil {
 		stored.NotAfter = l.NotAfter.Unix()
@@ -70,6 +70,7 @@ func ToLink(stored *statepb.Link, revision link.Revision) *link.Link {
 		Kind: link.Kind(stored.GetKind()), Title: stored.GetTitle(), Tags: nonNil(stored.GetTags()), Campaign: stored.GetCampaign(),
 		Status: int(stored.GetStatus()), State: link.State(stored.GetState()), FallbackURL: stored.GetFallbackUrl(),
 		Allow: nonNil(stored.GetAllow()), Guard: nonNil(stored.GetGuard()),
+		Filters:   ToBindings(stored.GetFilters()),
 		CreatedAt: toTime(stored.GetCreatedAt()), UpdatedAt: toTime(stored.GetUpdatedAt()),
 		CreatedBy: stored.GetCreatedBy(), Revision: revision,
 	}
@@ -118,6 +119,9 @@ func fingerprint(stored *statepb.Link) []byte {
 	number(uint64(stored.GetStatus()))
 	number(uint64(stored.GetState()))
 	number(uint64(stored.GetNotAfter()))
+	for _, b := range stored.GetFilters() {
+		text(b.GetName(), string(b.GetParams()))
+	}
 	return key(prefixFingerprint, h.Sum(nil))
 }
 
@@ -198,6 +202,7 @@ func (a *applying) writeLink(k, flat []byte, stored, old *statepb.Link) (*statep
 		a.batch.Delete(append(fingerprint(old), flat...))
 	}
 	a.batch.Set(append(fingerprint(stored), flat...), nil)
+	a.noteBound(flat, old, stored)
 	a.tell(link.Bucket(flat), flat, record)
 	return nil, a.set(k, stored)
 }
@@ -245,6 +250,7 @@ func (a *applying) deleteLink(op *statepb.DeleteLink) (*statepb.Outcome, error) 
 	if !inTrash {
 		a.batch.Delete(append(fingerprint(old), flat...))
 		a.batch.Delete(newestKey(old.GetId()))
+		a.noteBound(flat, old, nil)
 		a.tell(link.Bucket(flat), flat, nil)
 	}
 	if op.GetRelease() {

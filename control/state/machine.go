@@ -101,7 +101,7 @@ func (a *applying) apply() (*statepb.Result, error) {
 func concernsFilters(op *statepb.Operation) bool {
 	switch op.GetOperation().(type) {
 	case *statepb.Operation_StageFilter, *statepb.Operation_PromoteFilter,
-		*statepb.Operation_RollbackFilter, *statepb.Operation_PutChain:
+		*statepb.Operation_RollbackFilter, *statepb.Operation_PutChain, *statepb.Operation_HaltCanary:
 		return true
 	}
 	return false
@@ -122,11 +122,17 @@ func (a *applying) operate(op *statepb.Operation) (*statepb.Outcome, error) {
 	case *statepb.Operation_StageFilter:
 		return a.stageFilter(op.StageFilter)
 	case *statepb.Operation_PromoteFilter:
-		return a.promoteFilter(op.PromoteFilter.GetName(), op.PromoteFilter.GetExpected())
+		return a.promoteFilter(op.PromoteFilter)
 	case *statepb.Operation_RollbackFilter:
 		return a.rollbackFilter(op.RollbackFilter.GetName(), op.RollbackFilter.GetExpected())
 	case *statepb.Operation_PutChain:
 		return a.putChain(op.PutChain)
+	case *statepb.Operation_PutChunk:
+		return a.putChunk(op.PutChunk)
+	case *statepb.Operation_HaltCanary:
+		return a.haltCanary(op.HaltCanary)
+	case *statepb.Operation_PutSecret:
+		return a.putSecret(op.PutSecret)
 	case *statepb.Operation_PutToken:
 		return a.putToken(op.PutToken.GetToken())
 	case *statepb.Operation_DeleteToken:

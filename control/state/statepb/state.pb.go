@@ -40,7 +40,8 @@ const (
 	Refusal_REFUSAL_UNKNOWN_FILTER   Refusal = 9
 	Refusal_REFUSAL_KEY_REUSED       Refusal = 10 // the idempotency key came with another request
 	Refusal_REFUSAL_UNKNOWN_PLATFORM Refusal = 11 // a name without a number
-	Refusal_REFUSAL_MALFORMED        Refusal = 12 // an operation this program does not know
+	Refusal_REFUSAL_MALFORMED        Refusal = 12 // an operation this program does not know, or that makes no sense
+	Refusal_REFUSAL_UNKNOWN_MODULE   Refusal = 13 // its chunks did not come, or were forgotten meanwhile
 )
 
 // Enum value maps for Refusal.
@@ -59,6 +60,7 @@ var (
 		10: "REFUSAL_KEY_REUSED",
 		11: "REFUSAL_UNKNOWN_PLATFORM",
 		12: "REFUSAL_MALFORMED",
+		13: "REFUSAL_UNKNOWN_MODULE",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_UNSPECIFIED":      0,
@@ -74,6 +76,7 @@ var (
 		"REFUSAL_KEY_REUSED":       10,
 		"REFUSAL_UNKNOWN_PLATFORM": 11,
 		"REFUSAL_MALFORMED":        12,
+		"REFUSAL_UNKNOWN_MODULE":   13,
 	}
 )
 
@@ -102,6 +105,70 @@ func (x Refusal) Number() protoreflect.EnumNumber {
 // Deprecated: Use Refusal.Descriptor instead.
 func (Refusal) EnumDescriptor() ([]byte, []int) {
 	return file_state_statepb_state_proto_rawDescGZIP(), []int{0}
+}
+
+type Happened int32
+
+const (
+	Happened_HAPPENED_UNSPECIFIED    Happened = 0
+	Happened_HAPPENED_PUSHED         Happened = 1
+	Happened_HAPPENED_PROMOTED       Happened = 2
+	Happened_HAPPENED_CANARY_STARTED Happened = 3
+	Happened_HAPPENED_CANARY_CHANGED Happened = 4
+	Happened_HAPPENED_CANARY_ENDED   Happened = 5 // by hand
+	Happened_HAPPENED_CANARY_HALTED  Happened = 6 // by the leader
+	Happened_HAPPENED_ROLLED_BACK    Happened = 7
+)
+
+// Enum value maps for Happened.
+var (
+	Happened_name = map[int32]string{
+		0: "HAPPENED_UNSPECIFIED",
+		1: "HAPPENED_PUSHED",
+		2: "HAPPENED_PROMOTED",
+		3: "HAPPENED_CANARY_STARTED",
+		4: "HAPPENED_CANARY_CHANGED",
+		5: "HAPPENED_CANARY_ENDED",
+		6: "HAPPENED_CANARY_HALTED",
+		7: "HAPPENED_ROLLED_BACK",
+	}
+	Happened_value = map[string]int32{
+		"HAPPENED_UNSPECIFIED":    0,
+		"HAPPENED_PUSHED":         1,
+		"HAPPENED_PROMOTED":       2,
+		"HAPPENED_CANARY_STARTED": 3,
+		"HAPPENED_CANARY_CHANGED": 4,
+		"HAPPENED_CANARY_ENDED":   5,
+		"HAPPENED_CANARY_HALTED":  6,
+		"HAPPENED_ROLLED_BACK":    7,
+	}
+)
+
+func (x Happened) Enum() *Happened {
+	p := new(Happened)
+	*p = x
+	return p
+}
+
+func (x Happened) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Happened) Descriptor() protoreflect.EnumDescriptor {
+	return file_state_statepb_state_proto_enumTypes[1].Descriptor()
+}
+
+func (Happened) Type() protoreflect.EnumType {
+	return &file_state_statepb_state_proto_enumTypes[1]
+}
+
+func (x Happened) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Happened.Descriptor instead.
+func (Happened) EnumDescriptor() ([]byte, []int) {
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{1}
 }
 
 // Command is one Raft entry: operations that are applied together, in order,
@@ -243,6 +310,9 @@ type Operation struct {
 	//	*Operation_PutChain
 	//	*Operation_PutToken
 	//	*Operation_DeleteToken
+	//	*Operation_PutChunk
+	//	*Operation_HaltCanary
+	//	*Operation_PutSecret
 	Operation     isOperation_Operation `protobuf_oneof:"operation"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -384,6 +454,33 @@ func (x *Operation) GetDeleteToken() *DeleteToken {
 	return nil
 }
 
+func (x *Operation) GetPutChunk() *PutChunk {
+	if x != nil {
+		if x, ok := x.Operation.(*Operation_PutChunk); ok {
+			return x.PutChunk
+		}
+	}
+	return nil
+}
+
+func (x *Operation) GetHaltCanary() *HaltCanary {
+	if x != nil {
+		if x, ok := x.Operation.(*Operation_HaltCanary); ok {
+			return x.HaltCanary
+		}
+	}
+	return nil
+}
+
+func (x *Operation) GetPutSecret() *PutSecret {
+	if x != nil {
+		if x, ok := x.Operation.(*Operation_PutSecret); ok {
+			return x.PutSecret
+		}
+	}
+	return nil
+}
+
 type isOperation_Operation interface {
 	isOperation_Operation()
 }
@@ -432,6 +529,18 @@ type Operation_DeleteToken struct {
 	DeleteToken *DeleteToken `protobuf:"bytes,11,opt,name=delete_token,json=deleteToken,proto3,oneof"`
 }
 
+type Operation_PutChunk struct {
+	PutChunk *PutChunk `protobuf:"bytes,12,opt,name=put_chunk,json=putChunk,proto3,oneof"`
+}
+
+type Operation_HaltCanary struct {
+	HaltCanary *HaltCanary `protobuf:"bytes,13,opt,name=halt_canary,json=haltCanary,proto3,oneof"`
+}
+
+type Operation_PutSecret struct {
+	PutSecret *PutSecret `protobuf:"bytes,14,opt,name=put_secret,json=putSecret,proto3,oneof"`
+}
+
 func (*Operation_CreateLink) isOperation_Operation() {}
 
 func (*Operation_UpdateLink) isOperation_Operation() {}
@@ -453,6 +562,12 @@ func (*Operation_PutChain) isOperation_Operation() {}
 func (*Operation_PutToken) isOperation_Operation() {}
 
 func (*Operation_DeleteToken) isOperation_Operation() {}
+
+func (*Operation_PutChunk) isOperation_Operation() {}
+
+func (*Operation_HaltCanary) isOperation_Operation() {}
+
+func (*Operation_PutSecret) isOperation_Operation() {}
 
 type CreateLink struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -746,20 +861,95 @@ func (x *PutPlatform) GetCatalog() *feedpb.Revision {
 	return nil
 }
 
+// PutChunk brings a part of something too large for one entry: a module or a
+// source. Parts come in order; one that is there already is passed over.
+type PutChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hash          []byte                 `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`  // SHA-256 of the whole
+	Size          uint32                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"` // of the whole, bytes
+	Offset        uint32                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutChunk) Reset() {
+	*x = PutChunk{}
+	mi := &file_state_statepb_state_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutChunk) ProtoMessage() {}
+
+func (x *PutChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_state_statepb_state_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutChunk.ProtoReflect.Descriptor instead.
+func (*PutChunk) Descriptor() ([]byte, []int) {
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PutChunk) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *PutChunk) GetSize() uint32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *PutChunk) GetOffset() uint32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *PutChunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type StageFilter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Module        []byte                 `protobuf:"bytes,2,opt,name=module,proto3" json:"module,omitempty"`
-	Source        []byte                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"` // a rule set's YAML; empty for an uploaded module
+	Module        []byte                 `protobuf:"bytes,2,opt,name=module,proto3" json:"module,omitempty"` // or its hash
+	Source        []byte                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"` // a rule set's YAML, or its hash; neither for an uploaded module
 	Promote       bool                   `protobuf:"varint,4,opt,name=promote,proto3" json:"promote,omitempty"`
-	Expected      *feedpb.Revision       `protobuf:"bytes,5,opt,name=expected,proto3" json:"expected,omitempty"` // absent: any
+	Expected      *feedpb.Revision       `protobuf:"bytes,5,opt,name=expected,proto3" json:"expected,omitempty"`                       // absent: any
+	ModuleHash    []byte                 `protobuf:"bytes,6,opt,name=module_hash,json=moduleHash,proto3" json:"module_hash,omitempty"` // of one that came in chunks
+	SourceHash    []byte                 `protobuf:"bytes,7,opt,name=source_hash,json=sourceHash,proto3" json:"source_hash,omitempty"` // the same
+	Manifest      []byte                 `protobuf:"bytes,8,opt,name=manifest,proto3" json:"manifest,omitempty"`                       // what the module says of itself, JSON; empty: nothing
+	Placing       *Placing               `protobuf:"bytes,9,opt,name=placing,proto3" json:"placing,omitempty"`                         // with promote
+	Canary        *Trial                 `protobuf:"bytes,10,opt,name=canary,proto3" json:"canary,omitempty"`                          // with promote: on some visits only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StageFilter) Reset() {
 	*x = StageFilter{}
-	mi := &file_state_statepb_state_proto_msgTypes[8]
+	mi := &file_state_statepb_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +961,7 @@ func (x *StageFilter) String() string {
 func (*StageFilter) ProtoMessage() {}
 
 func (x *StageFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[8]
+	mi := &file_state_statepb_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +974,7 @@ func (x *StageFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageFilter.ProtoReflect.Descriptor instead.
 func (*StageFilter) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{8}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StageFilter) GetName() string {
@@ -822,17 +1012,56 @@ func (x *StageFilter) GetExpected() *feedpb.Revision {
 	return nil
 }
 
+func (x *StageFilter) GetModuleHash() []byte {
+	if x != nil {
+		return x.ModuleHash
+	}
+	return nil
+}
+
+func (x *StageFilter) GetSourceHash() []byte {
+	if x != nil {
+		return x.SourceHash
+	}
+	return nil
+}
+
+func (x *StageFilter) GetManifest() []byte {
+	if x != nil {
+		return x.Manifest
+	}
+	return nil
+}
+
+func (x *StageFilter) GetPlacing() *Placing {
+	if x != nil {
+		return x.Placing
+	}
+	return nil
+}
+
+func (x *StageFilter) GetCanary() *Trial {
+	if x != nil {
+		return x.Canary
+	}
+	return nil
+}
+
+// PromoteFilter puts the version staged in force. While a canary runs it puts
+// the canary in force instead, or, with one given, changes how much it gets.
 type PromoteFilter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Expected      *feedpb.Revision       `protobuf:"bytes,2,opt,name=expected,proto3" json:"expected,omitempty"` // absent: any
+	Placing       *Placing               `protobuf:"bytes,3,opt,name=placing,proto3" json:"placing,omitempty"`
+	Canary        *Trial                 `protobuf:"bytes,4,opt,name=canary,proto3" json:"canary,omitempty"` // absent: everywhere
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PromoteFilter) Reset() {
 	*x = PromoteFilter{}
-	mi := &file_state_statepb_state_proto_msgTypes[9]
+	mi := &file_state_statepb_state_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +1073,7 @@ func (x *PromoteFilter) String() string {
 func (*PromoteFilter) ProtoMessage() {}
 
 func (x *PromoteFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[9]
+	mi := &file_state_statepb_state_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +1086,7 @@ func (x *PromoteFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteFilter.ProtoReflect.Descriptor instead.
 func (*PromoteFilter) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{9}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PromoteFilter) GetName() string {
@@ -874,6 +1103,264 @@ func (x *PromoteFilter) GetExpected() *feedpb.Revision {
 	return nil
 }
 
+func (x *PromoteFilter) GetPlacing() *Placing {
+	if x != nil {
+		return x.Placing
+	}
+	return nil
+}
+
+func (x *PromoteFilter) GetCanary() *Trial {
+	if x != nil {
+		return x.Canary
+	}
+	return nil
+}
+
+// Placing says what becomes of the filter's place in the chain.
+type Placing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Params        []byte                 `protobuf:"bytes,1,opt,name=params,proto3" json:"params,omitempty"` // what the place gives the filter from now on, canonical
+	Chain         *feedpb.Revision       `protobuf:"bytes,2,opt,name=chain,proto3" json:"chain,omitempty"`   // the chain that params were made for
+	Named         bool                   `protobuf:"varint,3,opt,name=named,proto3" json:"named,omitempty"`  // a first version is not appended to the chain
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Placing) Reset() {
+	*x = Placing{}
+	mi := &file_state_statepb_state_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Placing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Placing) ProtoMessage() {}
+
+func (x *Placing) ProtoReflect() protoreflect.Message {
+	mi := &file_state_statepb_state_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Placing.ProtoReflect.Descriptor instead.
+func (*Placing) Descriptor() ([]byte, []int) {
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Placing) GetParams() []byte {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+func (x *Placing) GetChain() *feedpb.Revision {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+func (x *Placing) GetNamed() bool {
+	if x != nil {
+		return x.Named
+	}
+	return false
+}
+
+// Trial says on which visits a canary runs and when it is halted.
+type Trial struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Share         uint32                 `protobuf:"varint,1,opt,name=share,proto3" json:"share,omitempty"`                                 // visits of 10,000; 0 when edges are named
+	Edges         []string               `protobuf:"bytes,2,rep,name=edges,proto3" json:"edges,omitempty"`                                  // all visits of these
+	MaxFailures   float64                `protobuf:"fixed64,3,opt,name=max_failures,json=maxFailures,proto3" json:"max_failures,omitempty"` // how much larger the share of broken visits may be
+	MaxChange     float64                `protobuf:"fixed64,4,opt,name=max_change,json=maxChange,proto3" json:"max_change,omitempty"`       // by how much the share of any verdict may differ
+	MinVisits     uint32                 `protobuf:"varint,5,opt,name=min_visits,json=minVisits,proto3" json:"min_visits,omitempty"`        // before anything is judged
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trial) Reset() {
+	*x = Trial{}
+	mi := &file_state_statepb_state_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trial) ProtoMessage() {}
+
+func (x *Trial) ProtoReflect() protoreflect.Message {
+	mi := &file_state_statepb_state_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trial.ProtoReflect.Descriptor instead.
+func (*Trial) Descriptor() ([]byte, []int) {
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Trial) GetShare() uint32 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *Trial) GetEdges() []string {
+	if x != nil {
+		return x.Edges
+	}
+	return nil
+}
+
+func (x *Trial) GetMaxFailures() float64 {
+	if x != nil {
+		return x.MaxFailures
+	}
+	return 0
+}
+
+func (x *Trial) GetMaxChange() float64 {
+	if x != nil {
+		return x.MaxChange
+	}
+	return 0
+}
+
+func (x *Trial) GetMinVisits() uint32 {
+	if x != nil {
+		return x.MinVisits
+	}
+	return 0
+}
+
+// HaltCanary takes a canary out of force because it does harm.
+type HaltCanary struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Started       *feedpb.Revision       `protobuf:"bytes,2,opt,name=started,proto3" json:"started,omitempty"` // which canary
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HaltCanary) Reset() {
+	*x = HaltCanary{}
+	mi := &file_state_statepb_state_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HaltCanary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HaltCanary) ProtoMessage() {}
+
+func (x *HaltCanary) ProtoReflect() protoreflect.Message {
+	mi := &file_state_statepb_state_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HaltCanary.ProtoReflect.Descriptor instead.
+func (*HaltCanary) Descriptor() ([]byte, []int) {
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *HaltCanary) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HaltCanary) GetStarted() *feedpb.Revision {
+	if x != nil {
+		return x.Started
+	}
+	return nil
+}
+
+func (x *HaltCanary) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// PutSecret gives the fleet its secret, once.
+type PutSecret struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Secret        []byte                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"` // 32 random bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutSecret) Reset() {
+	*x = PutSecret{}
+	mi := &file_state_statepb_state_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutSecret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutSecret) ProtoMessage() {}
+
+func (x *PutSecret) ProtoReflect() protoreflect.Message {
+	mi := &file_state_statepb_state_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutSecret.ProtoReflect.Descriptor instead.
+func (*PutSecret) Descriptor() ([]byte, []int) {
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PutSecret) GetSecret() []byte {
+	if x != nil {
+		return x.Secret
+	}
+	return nil
+}
+
 type RollbackFilter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -884,7 +1371,7 @@ type RollbackFilter struct {
 
 func (x *RollbackFilter) Reset() {
 	*x = RollbackFilter{}
-	mi := &file_state_statepb_state_proto_msgTypes[10]
+	mi := &file_state_statepb_state_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +1383,7 @@ func (x *RollbackFilter) String() string {
 func (*RollbackFilter) ProtoMessage() {}
 
 func (x *RollbackFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[10]
+	mi := &file_state_statepb_state_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1396,7 @@ func (x *RollbackFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackFilter.ProtoReflect.Descriptor instead.
 func (*RollbackFilter) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{10}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RollbackFilter) GetName() string {
@@ -936,7 +1423,7 @@ type PutChain struct {
 
 func (x *PutChain) Reset() {
 	*x = PutChain{}
-	mi := &file_state_statepb_state_proto_msgTypes[11]
+	mi := &file_state_statepb_state_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1435,7 @@ func (x *PutChain) String() string {
 func (*PutChain) ProtoMessage() {}
 
 func (x *PutChain) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[11]
+	mi := &file_state_statepb_state_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1448,7 @@ func (x *PutChain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutChain.ProtoReflect.Descriptor instead.
 func (*PutChain) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{11}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PutChain) GetPlaces() []*Place {
@@ -987,7 +1474,7 @@ type PutToken struct {
 
 func (x *PutToken) Reset() {
 	*x = PutToken{}
-	mi := &file_state_statepb_state_proto_msgTypes[12]
+	mi := &file_state_statepb_state_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1486,7 @@ func (x *PutToken) String() string {
 func (*PutToken) ProtoMessage() {}
 
 func (x *PutToken) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[12]
+	mi := &file_state_statepb_state_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1499,7 @@ func (x *PutToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutToken.ProtoReflect.Descriptor instead.
 func (*PutToken) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{12}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PutToken) GetToken() *Token {
@@ -1031,7 +1518,7 @@ type DeleteToken struct {
 
 func (x *DeleteToken) Reset() {
 	*x = DeleteToken{}
-	mi := &file_state_statepb_state_proto_msgTypes[13]
+	mi := &file_state_statepb_state_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1043,7 +1530,7 @@ func (x *DeleteToken) String() string {
 func (*DeleteToken) ProtoMessage() {}
 
 func (x *DeleteToken) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[13]
+	mi := &file_state_statepb_state_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1056,7 +1543,7 @@ func (x *DeleteToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteToken.ProtoReflect.Descriptor instead.
 func (*DeleteToken) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{13}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeleteToken) GetId() string {
@@ -1077,7 +1564,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_state_statepb_state_proto_msgTypes[14]
+	mi := &file_state_statepb_state_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1576,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[14]
+	mi := &file_state_statepb_state_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1589,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{14}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Result) GetOutcomes() []*Outcome {
@@ -1135,7 +1622,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_state_statepb_state_proto_msgTypes[15]
+	mi := &file_state_statepb_state_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1634,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[15]
+	mi := &file_state_statepb_state_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1647,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{15}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Outcome) GetRefusal() Refusal {
@@ -1220,32 +1707,33 @@ func (x *Outcome) GetRow() uint32 {
 }
 
 type Link struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // grows with every created link
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	Slug          string                 `protobuf:"bytes,3,opt,name=slug,proto3" json:"slug,omitempty"`
-	Url           string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
-	Kind          uint32                 `protobuf:"varint,5,opt,name=kind,proto3" json:"kind,omitempty"`
-	Title         string                 `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"`
-	Tags          []string               `protobuf:"bytes,7,rep,name=tags,proto3" json:"tags,omitempty"`
-	Campaign      string                 `protobuf:"bytes,8,opt,name=campaign,proto3" json:"campaign,omitempty"`
-	Status        uint32                 `protobuf:"varint,9,opt,name=status,proto3" json:"status,omitempty"`
-	State         uint32                 `protobuf:"varint,10,opt,name=state,proto3" json:"state,omitempty"`
-	NotAfter      int64                  `protobuf:"varint,11,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"` // Unix seconds, 0 = never
-	FallbackUrl   string                 `protobuf:"bytes,12,opt,name=fallback_url,json=fallbackUrl,proto3" json:"fallback_url,omitempty"`
-	Allow         []string               `protobuf:"bytes,13,rep,name=allow,proto3" json:"allow,omitempty"`
-	Guard         []string               `protobuf:"bytes,14,rep,name=guard,proto3" json:"guard,omitempty"`
-	CreatedAt     int64                  `protobuf:"varint,15,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"` // Unix nanoseconds, cluster time
-	UpdatedAt     int64                  `protobuf:"varint,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	CreatedBy     string                 `protobuf:"bytes,17,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
-	DeletedAt     int64                  `protobuf:"varint,18,opt,name=deleted_at,json=deletedAt,proto3" json:"deleted_at,omitempty"` // 0: not in the trash
+	state         protoimpl.MessageState  `protogen:"open.v1"`
+	Id            uint64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // grows with every created link
+	Domain        string                  `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	Slug          string                  `protobuf:"bytes,3,opt,name=slug,proto3" json:"slug,omitempty"`
+	Url           string                  `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
+	Kind          uint32                  `protobuf:"varint,5,opt,name=kind,proto3" json:"kind,omitempty"`
+	Title         string                  `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"`
+	Tags          []string                `protobuf:"bytes,7,rep,name=tags,proto3" json:"tags,omitempty"`
+	Campaign      string                  `protobuf:"bytes,8,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	Status        uint32                  `protobuf:"varint,9,opt,name=status,proto3" json:"status,omitempty"`
+	State         uint32                  `protobuf:"varint,10,opt,name=state,proto3" json:"state,omitempty"`
+	NotAfter      int64                   `protobuf:"varint,11,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"` // Unix seconds, 0 = never
+	FallbackUrl   string                  `protobuf:"bytes,12,opt,name=fallback_url,json=fallbackUrl,proto3" json:"fallback_url,omitempty"`
+	Allow         []string                `protobuf:"bytes,13,rep,name=allow,proto3" json:"allow,omitempty"`
+	Guard         []string                `protobuf:"bytes,14,rep,name=guard,proto3" json:"guard,omitempty"`
+	CreatedAt     int64                   `protobuf:"varint,15,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"` // Unix nanoseconds, cluster time
+	UpdatedAt     int64                   `protobuf:"varint,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	CreatedBy     string                  `protobuf:"bytes,17,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	DeletedAt     int64                   `protobuf:"varint,18,opt,name=deleted_at,json=deletedAt,proto3" json:"deleted_at,omitempty"` // 0: not in the trash
+	Filters       []*feedpb.FilterBinding `protobuf:"bytes,19,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_state_statepb_state_proto_msgTypes[16]
+	mi := &file_state_statepb_state_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1745,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[16]
+	mi := &file_state_statepb_state_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1758,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{16}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Link) GetId() uint64 {
@@ -1399,19 +1887,28 @@ func (x *Link) GetDeletedAt() int64 {
 	return 0
 }
 
+func (x *Link) GetFilters() []*feedpb.FilterBinding {
+	if x != nil {
+		return x.Filters
+	}
+	return nil
+}
+
 type Domain struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	BaseUrl       string                 `protobuf:"bytes,2,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"` // how short links of this domain begin
-	Default       bool                   `protobuf:"varint,3,opt,name=default,proto3" json:"default,omitempty"`
-	NotFoundUrl   string                 `protobuf:"bytes,4,opt,name=not_found_url,json=notFoundUrl,proto3" json:"not_found_url,omitempty"`
+	state         protoimpl.MessageState  `protogen:"open.v1"`
+	Name          string                  `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	BaseUrl       string                  `protobuf:"bytes,2,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"` // how short links of this domain begin
+	Default       bool                    `protobuf:"varint,3,opt,name=default,proto3" json:"default,omitempty"`
+	NotFoundUrl   string                  `protobuf:"bytes,4,opt,name=not_found_url,json=notFoundUrl,proto3" json:"not_found_url,omitempty"`
+	TimeZone      string                  `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"` // IANA name; empty: UTC
+	Filters       []*feedpb.FilterBinding `protobuf:"bytes,6,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Domain) Reset() {
 	*x = Domain{}
-	mi := &file_state_statepb_state_proto_msgTypes[17]
+	mi := &file_state_statepb_state_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1920,7 @@ func (x *Domain) String() string {
 func (*Domain) ProtoMessage() {}
 
 func (x *Domain) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[17]
+	mi := &file_state_statepb_state_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1933,7 @@ func (x *Domain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Domain.ProtoReflect.Descriptor instead.
 func (*Domain) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{17}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Domain) GetName() string {
@@ -1467,6 +1964,20 @@ func (x *Domain) GetNotFoundUrl() string {
 	return ""
 }
 
+func (x *Domain) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *Domain) GetFilters() []*feedpb.FilterBinding {
+	if x != nil {
+		return x.Filters
+	}
+	return nil
+}
+
 // Filter is a filter's place in its life; its versions stand beside it.
 type Filter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1475,13 +1986,15 @@ type Filter struct {
 	Staged        uint32                 `protobuf:"varint,3,opt,name=staged,proto3" json:"staged,omitempty"`          // 0 = none
 	Current       uint32                 `protobuf:"varint,4,opt,name=current,proto3" json:"current,omitempty"`        // 0 = none in force
 	History       []uint32               `protobuf:"varint,5,rep,packed,name=history,proto3" json:"history,omitempty"` // versions that were in force before, oldest first
+	Canary        *Canary                `protobuf:"bytes,6,opt,name=canary,proto3" json:"canary,omitempty"`           // absent: none
+	Events        uint64                 `protobuf:"varint,7,opt,name=events,proto3" json:"events,omitempty"`          // how many there were
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_state_statepb_state_proto_msgTypes[18]
+	mi := &file_state_statepb_state_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1493,7 +2006,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[18]
+	mi := &file_state_statepb_state_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1506,7 +2019,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{18}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Filter) GetName() string {
@@ -1544,21 +2057,214 @@ func (x *Filter) GetHistory() []uint32 {
 	return nil
 }
 
+func (x *Filter) GetCanary() *Canary {
+	if x != nil {
+		return x.Canary
+	}
+	return nil
+}
+
+func (x *Filter) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+// Canary is a version on trial.
+type Canary struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Trial         *Trial                 `protobuf:"bytes,2,opt,name=trial,proto3" json:"trial,omitempty"`
+	Started       *feedpb.Revision       `protobuf:"bytes,3,opt,name=started,proto3" json:"started,omitempty"`
+	StartedAt     int64                  `protobuf:"varint,4,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	StartedBy     string                 `protobuf:"bytes,5,opt,name=started_by,json=startedBy,proto3" json:"started_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Canary) Reset() {
+	*x = Canary{}
+	mi := &file_state_statepb_state_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Canary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Canary) ProtoMessage() {}
+
+func (x *Canary) ProtoReflect() protoreflect.Message {
+	mi := &file_state_statepb_state_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Canary.ProtoReflect.Descriptor instead.
+func (*Canary) Descriptor() ([]byte, []int) {
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Canary) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Canary) GetTrial() *Trial {
+	if x != nil {
+		return x.Trial
+	}
+	return nil
+}
+
+func (x *Canary) GetStarted() *feedpb.Revision {
+	if x != nil {
+		return x.Started
+	}
+	return nil
+}
+
+func (x *Canary) GetStartedAt() int64 {
+	if x != nil {
+		return x.StartedAt
+	}
+	return 0
+}
+
+func (x *Canary) GetStartedBy() string {
+	if x != nil {
+		return x.StartedBy
+	}
+	return ""
+}
+
+// FilterEvent is one thing that happened to a filter.
+type FilterEvent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`
+	By            string                 `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"` // id of the token; "system" for the control plane itself
+	What          Happened               `protobuf:"varint,4,opt,name=what,proto3,enum=suodi.state.v1.Happened" json:"what,omitempty"`
+	Version       uint32                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`   // that it happened to; for a rollback the one in force from then on
+	Previous      uint32                 `protobuf:"varint,6,opt,name=previous,proto3" json:"previous,omitempty"` // in force until then
+	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Trial         *Trial                 `protobuf:"bytes,8,opt,name=trial,proto3" json:"trial,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FilterEvent) Reset() {
+	*x = FilterEvent{}
+	mi := &file_state_statepb_state_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FilterEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FilterEvent) ProtoMessage() {}
+
+func (x *FilterEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_state_statepb_state_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FilterEvent.ProtoReflect.Descriptor instead.
+func (*FilterEvent) Descriptor() ([]byte, []int) {
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *FilterEvent) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *FilterEvent) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *FilterEvent) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *FilterEvent) GetWhat() Happened {
+	if x != nil {
+		return x.What
+	}
+	return Happened_HAPPENED_UNSPECIFIED
+}
+
+func (x *FilterEvent) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *FilterEvent) GetPrevious() uint32 {
+	if x != nil {
+		return x.Previous
+	}
+	return 0
+}
+
+func (x *FilterEvent) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *FilterEvent) GetTrial() *Trial {
+	if x != nil {
+		return x.Trial
+	}
+	return nil
+}
+
 type FilterVersion struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"` // SHA-256 of the module
-	Source        []byte                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	PushedAt      int64                  `protobuf:"varint,4,opt,name=pushed_at,json=pushedAt,proto3" json:"pushed_at,omitempty"`
 	PushedBy      string                 `protobuf:"bytes,5,opt,name=pushed_by,json=pushedBy,proto3" json:"pushed_by,omitempty"`
-	Size          uint32                 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"` // of the module, bytes
+	Size          uint32                 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`                              // of the module, bytes
+	Manifest      []byte                 `protobuf:"bytes,7,opt,name=manifest,proto3" json:"manifest,omitempty"`                       // what the module says of itself, JSON; empty: nothing
+	SourceHash    []byte                 `protobuf:"bytes,8,opt,name=source_hash,json=sourceHash,proto3" json:"source_hash,omitempty"` // SHA-256 of the rule set's YAML; empty for an uploaded module
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FilterVersion) Reset() {
 	*x = FilterVersion{}
-	mi := &file_state_statepb_state_proto_msgTypes[19]
+	mi := &file_state_statepb_state_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +2276,7 @@ func (x *FilterVersion) String() string {
 func (*FilterVersion) ProtoMessage() {}
 
 func (x *FilterVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[19]
+	mi := &file_state_statepb_state_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1583,7 +2289,7 @@ func (x *FilterVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilterVersion.ProtoReflect.Descriptor instead.
 func (*FilterVersion) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{19}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FilterVersion) GetNumber() uint32 {
@@ -1596,13 +2302,6 @@ func (x *FilterVersion) GetNumber() uint32 {
 func (x *FilterVersion) GetHash() []byte {
 	if x != nil {
 		return x.Hash
-	}
-	return nil
-}
-
-func (x *FilterVersion) GetSource() []byte {
-	if x != nil {
-		return x.Source
 	}
 	return nil
 }
@@ -1628,6 +2327,81 @@ func (x *FilterVersion) GetSize() uint32 {
 	return 0
 }
 
+func (x *FilterVersion) GetManifest() []byte {
+	if x != nil {
+		return x.Manifest
+	}
+	return nil
+}
+
+func (x *FilterVersion) GetSourceHash() []byte {
+	if x != nil {
+		return x.SourceHash
+	}
+	return nil
+}
+
+// Upload is something of which chunks came and that nothing names yet.
+type Upload struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Size          uint32                 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"` // of the whole, bytes
+	Received      uint32                 `protobuf:"varint,2,opt,name=received,proto3" json:"received,omitempty"`
+	Time          int64                  `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"` // of the last chunk
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upload) Reset() {
+	*x = Upload{}
+	mi := &file_state_statepb_state_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upload) ProtoMessage() {}
+
+func (x *Upload) ProtoReflect() protoreflect.Message {
+	mi := &file_state_statepb_state_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upload.ProtoReflect.Descriptor instead.
+func (*Upload) Descriptor() ([]byte, []int) {
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Upload) GetSize() uint32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Upload) GetReceived() uint32 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *Upload) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
 type Chain struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Places        []*Place               `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
@@ -1637,7 +2411,7 @@ type Chain struct {
 
 func (x *Chain) Reset() {
 	*x = Chain{}
-	mi := &file_state_statepb_state_proto_msgTypes[20]
+	mi := &file_state_statepb_state_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1649,7 +2423,7 @@ func (x *Chain) String() string {
 func (*Chain) ProtoMessage() {}
 
 func (x *Chain) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[20]
+	mi := &file_state_statepb_state_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1662,7 +2436,7 @@ func (x *Chain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chain.ProtoReflect.Descriptor instead.
 func (*Chain) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{20}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Chain) GetPlaces() []*Place {
@@ -1682,7 +2456,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_state_statepb_state_proto_msgTypes[21]
+	mi := &file_state_statepb_state_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1694,7 +2468,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[21]
+	mi := &file_state_statepb_state_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1707,7 +2481,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{21}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Place) GetFilter() string {
@@ -1737,7 +2511,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_state_statepb_state_proto_msgTypes[22]
+	mi := &file_state_statepb_state_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1749,7 +2523,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[22]
+	mi := &file_state_statepb_state_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1762,7 +2536,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{22}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Token) GetId() string {
@@ -1812,7 +2586,7 @@ type Kept struct {
 
 func (x *Kept) Reset() {
 	*x = Kept{}
-	mi := &file_state_statepb_state_proto_msgTypes[23]
+	mi := &file_state_statepb_state_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +2598,7 @@ func (x *Kept) String() string {
 func (*Kept) ProtoMessage() {}
 
 func (x *Kept) ProtoReflect() protoreflect.Message {
-	mi := &file_state_statepb_state_proto_msgTypes[23]
+	mi := &file_state_statepb_state_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +2611,7 @@ func (x *Kept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kept.ProtoReflect.Descriptor instead.
 func (*Kept) Descriptor() ([]byte, []int) {
-	return file_state_statepb_state_proto_rawDescGZIP(), []int{23}
+	return file_state_statepb_state_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Kept) GetRequest() []byte {
@@ -1875,7 +2649,7 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"operations\"9\n" +
 	"\vIdempotency\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x18\n" +
-	"\arequest\x18\x02 \x01(\fR\arequest\"\xdc\x05\n" +
+	"\arequest\x18\x02 \x01(\fR\arequest\"\x90\a\n" +
 	"\tOperation\x12=\n" +
 	"\vcreate_link\x18\x01 \x01(\v2\x1a.suodi.state.v1.CreateLinkH\x00R\n" +
 	"createLink\x12=\n" +
@@ -1892,7 +2666,12 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\tput_chain\x18\t \x01(\v2\x18.suodi.state.v1.PutChainH\x00R\bputChain\x127\n" +
 	"\tput_token\x18\n" +
 	" \x01(\v2\x18.suodi.state.v1.PutTokenH\x00R\bputToken\x12@\n" +
-	"\fdelete_token\x18\v \x01(\v2\x1b.suodi.state.v1.DeleteTokenH\x00R\vdeleteTokenB\v\n" +
+	"\fdelete_token\x18\v \x01(\v2\x1b.suodi.state.v1.DeleteTokenH\x00R\vdeleteToken\x127\n" +
+	"\tput_chunk\x18\f \x01(\v2\x18.suodi.state.v1.PutChunkH\x00R\bputChunk\x12=\n" +
+	"\vhalt_canary\x18\r \x01(\v2\x1a.suodi.state.v1.HaltCanaryH\x00R\n" +
+	"haltCanary\x12:\n" +
+	"\n" +
+	"put_secret\x18\x0e \x01(\v2\x19.suodi.state.v1.PutSecretH\x00R\tputSecretB\v\n" +
 	"\toperation\"n\n" +
 	"\n" +
 	"CreateLink\x12(\n" +
@@ -1915,16 +2694,50 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\vPutPlatform\x123\n" +
 	"\bplatform\x18\x01 \x01(\v2\x17.suodi.feed.v1.PlatformR\bplatform\x123\n" +
 	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\x121\n" +
-	"\acatalog\x18\x03 \x01(\v2\x17.suodi.feed.v1.RevisionR\acatalog\"\xa0\x01\n" +
+	"\acatalog\x18\x03 \x01(\v2\x17.suodi.feed.v1.RevisionR\acatalog\"^\n" +
+	"\bPutChunk\x12\x12\n" +
+	"\x04hash\x18\x01 \x01(\fR\x04hash\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\rR\x04size\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\rR\x06offset\x12\x12\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\"\xe0\x02\n" +
 	"\vStageFilter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06module\x18\x02 \x01(\fR\x06module\x12\x16\n" +
 	"\x06source\x18\x03 \x01(\fR\x06source\x12\x18\n" +
 	"\apromote\x18\x04 \x01(\bR\apromote\x123\n" +
-	"\bexpected\x18\x05 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"X\n" +
+	"\bexpected\x18\x05 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\x12\x1f\n" +
+	"\vmodule_hash\x18\x06 \x01(\fR\n" +
+	"moduleHash\x12\x1f\n" +
+	"\vsource_hash\x18\a \x01(\fR\n" +
+	"sourceHash\x12\x1a\n" +
+	"\bmanifest\x18\b \x01(\fR\bmanifest\x121\n" +
+	"\aplacing\x18\t \x01(\v2\x17.suodi.state.v1.PlacingR\aplacing\x12-\n" +
+	"\x06canary\x18\n" +
+	" \x01(\v2\x15.suodi.state.v1.TrialR\x06canary\"\xba\x01\n" +
 	"\rPromoteFilter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
-	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"Y\n" +
+	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\x121\n" +
+	"\aplacing\x18\x03 \x01(\v2\x17.suodi.state.v1.PlacingR\aplacing\x12-\n" +
+	"\x06canary\x18\x04 \x01(\v2\x15.suodi.state.v1.TrialR\x06canary\"f\n" +
+	"\aPlacing\x12\x16\n" +
+	"\x06params\x18\x01 \x01(\fR\x06params\x12-\n" +
+	"\x05chain\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\x05chain\x12\x14\n" +
+	"\x05named\x18\x03 \x01(\bR\x05named\"\x94\x01\n" +
+	"\x05Trial\x12\x14\n" +
+	"\x05share\x18\x01 \x01(\rR\x05share\x12\x14\n" +
+	"\x05edges\x18\x02 \x03(\tR\x05edges\x12!\n" +
+	"\fmax_failures\x18\x03 \x01(\x01R\vmaxFailures\x12\x1d\n" +
+	"\n" +
+	"max_change\x18\x04 \x01(\x01R\tmaxChange\x12\x1d\n" +
+	"\n" +
+	"min_visits\x18\x05 \x01(\rR\tminVisits\"k\n" +
+	"\n" +
+	"HaltCanary\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
+	"\astarted\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\astarted\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"#\n" +
+	"\tPutSecret\x12\x16\n" +
+	"\x06secret\x18\x01 \x01(\fR\x06secret\"Y\n" +
 	"\x0eRollbackFilter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
 	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\"n\n" +
@@ -1946,7 +2759,7 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\x06filter\x18\x05 \x01(\v2\x16.suodi.state.v1.FilterR\x06filter\x12\x14\n" +
 	"\x05found\x18\x06 \x01(\bR\x05found\x12\x16\n" +
 	"\x06detail\x18\a \x01(\tR\x06detail\x12\x10\n" +
-	"\x03row\x18\b \x01(\rR\x03row\"\xc4\x03\n" +
+	"\x03row\x18\b \x01(\rR\x03row\"\xfc\x03\n" +
 	"\x04Link\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x06domain\x18\x02 \x01(\tR\x06domain\x12\x12\n" +
@@ -1970,25 +2783,53 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\n" +
 	"created_by\x18\x11 \x01(\tR\tcreatedBy\x12\x1d\n" +
 	"\n" +
-	"deleted_at\x18\x12 \x01(\x03R\tdeletedAt\"u\n" +
+	"deleted_at\x18\x12 \x01(\x03R\tdeletedAt\x126\n" +
+	"\afilters\x18\x13 \x03(\v2\x1c.suodi.feed.v1.FilterBindingR\afilters\"\xca\x01\n" +
 	"\x06Domain\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\bbase_url\x18\x02 \x01(\tR\abaseUrl\x12\x18\n" +
 	"\adefault\x18\x03 \x01(\bR\adefault\x12\"\n" +
-	"\rnot_found_url\x18\x04 \x01(\tR\vnotFoundUrl\"\x80\x01\n" +
+	"\rnot_found_url\x18\x04 \x01(\tR\vnotFoundUrl\x12\x1b\n" +
+	"\ttime_zone\x18\x05 \x01(\tR\btimeZone\x126\n" +
+	"\afilters\x18\x06 \x03(\v2\x1c.suodi.feed.v1.FilterBindingR\afilters\"\xc8\x01\n" +
 	"\x06Filter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06newest\x18\x02 \x01(\rR\x06newest\x12\x16\n" +
 	"\x06staged\x18\x03 \x01(\rR\x06staged\x12\x18\n" +
 	"\acurrent\x18\x04 \x01(\rR\acurrent\x12\x18\n" +
-	"\ahistory\x18\x05 \x03(\rR\ahistory\"\xa1\x01\n" +
+	"\ahistory\x18\x05 \x03(\rR\ahistory\x12.\n" +
+	"\x06canary\x18\x06 \x01(\v2\x16.suodi.state.v1.CanaryR\x06canary\x12\x16\n" +
+	"\x06events\x18\a \x01(\x04R\x06events\"\xc0\x01\n" +
+	"\x06Canary\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12+\n" +
+	"\x05trial\x18\x02 \x01(\v2\x15.suodi.state.v1.TrialR\x05trial\x121\n" +
+	"\astarted\x18\x03 \x01(\v2\x17.suodi.feed.v1.RevisionR\astarted\x12\x1d\n" +
+	"\n" +
+	"started_at\x18\x04 \x01(\x03R\tstartedAt\x12\x1d\n" +
+	"\n" +
+	"started_by\x18\x05 \x01(\tR\tstartedBy\"\xee\x01\n" +
+	"\vFilterEvent\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x12,\n" +
+	"\x04what\x18\x04 \x01(\x0e2\x18.suodi.state.v1.HappenedR\x04what\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\rR\aversion\x12\x1a\n" +
+	"\bprevious\x18\x06 \x01(\rR\bprevious\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12+\n" +
+	"\x05trial\x18\b \x01(\v2\x15.suodi.state.v1.TrialR\x05trial\"\xcc\x01\n" +
 	"\rFilterVersion\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x16\n" +
-	"\x06source\x18\x03 \x01(\fR\x06source\x12\x1b\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1b\n" +
 	"\tpushed_at\x18\x04 \x01(\x03R\bpushedAt\x12\x1b\n" +
 	"\tpushed_by\x18\x05 \x01(\tR\bpushedBy\x12\x12\n" +
-	"\x04size\x18\x06 \x01(\rR\x04size\"6\n" +
+	"\x04size\x18\x06 \x01(\rR\x04size\x12\x1a\n" +
+	"\bmanifest\x18\a \x01(\fR\bmanifest\x12\x1f\n" +
+	"\vsource_hash\x18\b \x01(\fR\n" +
+	"sourceHashJ\x04\b\x03\x10\x04\"L\n" +
+	"\x06Upload\x12\x12\n" +
+	"\x04size\x18\x01 \x01(\rR\x04size\x12\x1a\n" +
+	"\breceived\x18\x02 \x01(\rR\breceived\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\"6\n" +
 	"\x05Chain\x12-\n" +
 	"\x06places\x18\x01 \x03(\v2\x15.suodi.state.v1.PlaceR\x06places\"7\n" +
 	"\x05Place\x12\x16\n" +
@@ -2005,7 +2846,7 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\x04Kept\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\fR\arequest\x12.\n" +
 	"\x06result\x18\x02 \x01(\v2\x16.suodi.state.v1.ResultR\x06result\x12\x12\n" +
-	"\x04time\x18\x03 \x01(\x03R\x04time*\xb9\x02\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time*\xd5\x02\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREFUSAL_EXISTS\x10\x01\x12\x15\n" +
@@ -2020,7 +2861,17 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\x12REFUSAL_KEY_REUSED\x10\n" +
 	"\x12\x1c\n" +
 	"\x18REFUSAL_UNKNOWN_PLATFORM\x10\v\x12\x15\n" +
-	"\x11REFUSAL_MALFORMED\x10\fB\x1dZ\x1bsuodi/control/state/statepbb\x06proto3"
+	"\x11REFUSAL_MALFORMED\x10\f\x12\x1a\n" +
+	"\x16REFUSAL_UNKNOWN_MODULE\x10\r*\xdb\x01\n" +
+	"\bHappened\x12\x18\n" +
+	"\x14HAPPENED_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fHAPPENED_PUSHED\x10\x01\x12\x15\n" +
+	"\x11HAPPENED_PROMOTED\x10\x02\x12\x1b\n" +
+	"\x17HAPPENED_CANARY_STARTED\x10\x03\x12\x1b\n" +
+	"\x17HAPPENED_CANARY_CHANGED\x10\x04\x12\x19\n" +
+	"\x15HAPPENED_CANARY_ENDED\x10\x05\x12\x1a\n" +
+	"\x16HAPPENED_CANARY_HALTED\x10\x06\x12\x18\n" +
+	"\x14HAPPENED_ROLLED_BACK\x10\aB\x1dZ\x1bsuodi/control/state/statepbb\x06proto3"
 
 var (
 	file_state_statepb_state_proto_rawDescOnce sync.Once
@@ -2034,79 +2885,105 @@ func file_state_statepb_state_proto_rawDescGZIP() []byte {
 	return file_state_statepb_state_proto_rawDescData
 }
 
-var file_state_statepb_state_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_state_statepb_state_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_state_statepb_state_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_state_statepb_state_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_state_statepb_state_proto_goTypes = []any{
-	(Refusal)(0),            // 0: suodi.state.v1.Refusal
-	(*Command)(nil),         // 1: suodi.state.v1.Command
-	(*Idempotency)(nil),     // 2: suodi.state.v1.Idempotency
-	(*Operation)(nil),       // 3: suodi.state.v1.Operation
-	(*CreateLink)(nil),      // 4: suodi.state.v1.CreateLink
-	(*UpdateLink)(nil),      // 5: suodi.state.v1.UpdateLink
-	(*DeleteLink)(nil),      // 6: suodi.state.v1.DeleteLink
-	(*PutDomain)(nil),       // 7: suodi.state.v1.PutDomain
-	(*PutPlatform)(nil),     // 8: suodi.state.v1.PutPlatform
-	(*StageFilter)(nil),     // 9: suodi.state.v1.StageFilter
-	(*PromoteFilter)(nil),   // 10: suodi.state.v1.PromoteFilter
-	(*RollbackFilter)(nil),  // 11: suodi.state.v1.RollbackFilter
-	(*PutChain)(nil),        // 12: suodi.state.v1.PutChain
-	(*PutToken)(nil),        // 13: suodi.state.v1.PutToken
-	(*DeleteToken)(nil),     // 14: suodi.state.v1.DeleteToken
-	(*Result)(nil),          // 15: suodi.state.v1.Result
-	(*Outcome)(nil),         // 16: suodi.state.v1.Outcome
-	(*Link)(nil),            // 17: suodi.state.v1.Link
-	(*Domain)(nil),          // 18: suodi.state.v1.Domain
-	(*Filter)(nil),          // 19: suodi.state.v1.Filter
-	(*FilterVersion)(nil),   // 20: suodi.state.v1.FilterVersion
-	(*Chain)(nil),           // 21: suodi.state.v1.Chain
-	(*Place)(nil),           // 22: suodi.state.v1.Place
-	(*Token)(nil),           // 23: suodi.state.v1.Token
-	(*Kept)(nil),            // 24: suodi.state.v1.Kept
-	(*feedpb.Revision)(nil), // 25: suodi.feed.v1.Revision
-	(*feedpb.Platform)(nil), // 26: suodi.feed.v1.Platform
+	(Refusal)(0),                 // 0: suodi.state.v1.Refusal
+	(Happened)(0),                // 1: suodi.state.v1.Happened
+	(*Command)(nil),              // 2: suodi.state.v1.Command
+	(*Idempotency)(nil),          // 3: suodi.state.v1.Idempotency
+	(*Operation)(nil),            // 4: suodi.state.v1.Operation
+	(*CreateLink)(nil),           // 5: suodi.state.v1.CreateLink
+	(*UpdateLink)(nil),           // 6: suodi.state.v1.UpdateLink
+	(*DeleteLink)(nil),           // 7: suodi.state.v1.DeleteLink
+	(*PutDomain)(nil),            // 8: suodi.state.v1.PutDomain
+	(*PutPlatform)(nil),          // 9: suodi.state.v1.PutPlatform
+	(*PutChunk)(nil),             // 10: suodi.state.v1.PutChunk
+	(*StageFilter)(nil),          // 11: suodi.state.v1.StageFilter
+	(*PromoteFilter)(nil),        // 12: suodi.state.v1.PromoteFilter
+	(*Placing)(nil),              // 13: suodi.state.v1.Placing
+	(*Trial)(nil),                // 14: suodi.state.v1.Trial
+	(*HaltCanary)(nil),           // 15: suodi.state.v1.HaltCanary
+	(*PutSecret)(nil),            // 16: suodi.state.v1.PutSecret
+	(*RollbackFilter)(nil),       // 17: suodi.state.v1.RollbackFilter
+	(*PutChain)(nil),             // 18: suodi.state.v1.PutChain
+	(*PutToken)(nil),             // 19: suodi.state.v1.PutToken
+	(*DeleteToken)(nil),          // 20: suodi.state.v1.DeleteToken
+	(*Result)(nil),               // 21: suodi.state.v1.Result
+	(*Outcome)(nil),              // 22: suodi.state.v1.Outcome
+	(*Link)(nil),                 // 23: suodi.state.v1.Link
+	(*Domain)(nil),               // 24: suodi.state.v1.Domain
+	(*Filter)(nil),               // 25: suodi.state.v1.Filter
+	(*Canary)(nil),               // 26: suodi.state.v1.Canary
+	(*FilterEvent)(nil),          // 27: suodi.state.v1.FilterEvent
+	(*FilterVersion)(nil),        // 28: suodi.state.v1.FilterVersion
+	(*Upload)(nil),               // 29: suodi.state.v1.Upload
+	(*Chain)(nil),                // 30: suodi.state.v1.Chain
+	(*Place)(nil),                // 31: suodi.state.v1.Place
+	(*Token)(nil),                // 32: suodi.state.v1.Token
+	(*Kept)(nil),                 // 33: suodi.state.v1.Kept
+	(*feedpb.Revision)(nil),      // 34: suodi.feed.v1.Revision
+	(*feedpb.Platform)(nil),      // 35: suodi.feed.v1.Platform
+	(*feedpb.FilterBinding)(nil), // 36: suodi.feed.v1.FilterBinding
 }
 var file_state_statepb_state_proto_depIdxs = []int32{
-	2,  // 0: suodi.state.v1.Command.idempotency:type_name -> suodi.state.v1.Idempotency
-	3,  // 1: suodi.state.v1.Command.operations:type_name -> suodi.state.v1.Operation
-	4,  // 2: suodi.state.v1.Operation.create_link:type_name -> suodi.state.v1.CreateLink
-	5,  // 3: suodi.state.v1.Operation.update_link:type_name -> suodi.state.v1.UpdateLink
-	6,  // 4: suodi.state.v1.Operation.delete_link:type_name -> suodi.state.v1.DeleteLink
-	7,  // 5: suodi.state.v1.Operation.put_domain:type_name -> suodi.state.v1.PutDomain
-	8,  // 6: suodi.state.v1.Operation.put_platform:type_name -> suodi.state.v1.PutPlatform
-	9,  // 7: suodi.state.v1.Operation.stage_filter:type_name -> suodi.state.v1.StageFilter
-	10, // 8: suodi.state.v1.Operation.promote_filter:type_name -> suodi.state.v1.PromoteFilter
-	11, // 9: suodi.state.v1.Operation.rollback_filter:type_name -> suodi.state.v1.RollbackFilter
-	12, // 10: suodi.state.v1.Operation.put_chain:type_name -> suodi.state.v1.PutChain
-	13, // 11: suodi.state.v1.Operation.put_token:type_name -> suodi.state.v1.PutToken
-	14, // 12: suodi.state.v1.Operation.delete_token:type_name -> suodi.state.v1.DeleteToken
-	17, // 13: suodi.state.v1.CreateLink.link:type_name -> suodi.state.v1.Link
-	17, // 14: suodi.state.v1.UpdateLink.link:type_name -> suodi.state.v1.Link
-	25, // 15: suodi.state.v1.UpdateLink.expected:type_name -> suodi.feed.v1.Revision
-	25, // 16: suodi.state.v1.DeleteLink.expected:type_name -> suodi.feed.v1.Revision
-	18, // 17: suodi.state.v1.PutDomain.domain:type_name -> suodi.state.v1.Domain
-	25, // 18: suodi.state.v1.PutDomain.expected:type_name -> suodi.feed.v1.Revision
-	26, // 19: suodi.state.v1.PutPlatform.platform:type_name -> suodi.feed.v1.Platform
-	25, // 20: suodi.state.v1.PutPlatform.expected:type_name -> suodi.feed.v1.Revision
-	25, // 21: suodi.state.v1.PutPlatform.catalog:type_name -> suodi.feed.v1.Revision
-	25, // 22: suodi.state.v1.StageFilter.expected:type_name -> suodi.feed.v1.Revision
-	25, // 23: suodi.state.v1.PromoteFilter.expected:type_name -> suodi.feed.v1.Revision
-	25, // 24: suodi.state.v1.RollbackFilter.expected:type_name -> suodi.feed.v1.Revision
-	22, // 25: suodi.state.v1.PutChain.places:type_name -> suodi.state.v1.Place
-	25, // 26: suodi.state.v1.PutChain.expected:type_name -> suodi.feed.v1.Revision
-	23, // 27: suodi.state.v1.PutToken.token:type_name -> suodi.state.v1.Token
-	16, // 28: suodi.state.v1.Result.outcomes:type_name -> suodi.state.v1.Outcome
-	0,  // 29: suodi.state.v1.Outcome.refusal:type_name -> suodi.state.v1.Refusal
-	25, // 30: suodi.state.v1.Outcome.revision:type_name -> suodi.feed.v1.Revision
-	17, // 31: suodi.state.v1.Outcome.link:type_name -> suodi.state.v1.Link
-	26, // 32: suodi.state.v1.Outcome.platform:type_name -> suodi.feed.v1.Platform
-	19, // 33: suodi.state.v1.Outcome.filter:type_name -> suodi.state.v1.Filter
-	22, // 34: suodi.state.v1.Chain.places:type_name -> suodi.state.v1.Place
-	15, // 35: suodi.state.v1.Kept.result:type_name -> suodi.state.v1.Result
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	3,  // 0: suodi.state.v1.Command.idempotency:type_name -> suodi.state.v1.Idempotency
+	4,  // 1: suodi.state.v1.Command.operations:type_name -> suodi.state.v1.Operation
+	5,  // 2: suodi.state.v1.Operation.create_link:type_name -> suodi.state.v1.CreateLink
+	6,  // 3: suodi.state.v1.Operation.update_link:type_name -> suodi.state.v1.UpdateLink
+	7,  // 4: suodi.state.v1.Operation.delete_link:type_name -> suodi.state.v1.DeleteLink
+	8,  // 5: suodi.state.v1.Operation.put_domain:type_name -> suodi.state.v1.PutDomain
+	9,  // 6: suodi.state.v1.Operation.put_platform:type_name -> suodi.state.v1.PutPlatform
+	11, // 7: suodi.state.v1.Operation.stage_filter:type_name -> suodi.state.v1.StageFilter
+	12, // 8: suodi.state.v1.Operation.promote_filter:type_name -> suodi.state.v1.PromoteFilter
+	17, // 9: suodi.state.v1.Operation.rollback_filter:type_name -> suodi.state.v1.RollbackFilter
+	18, // 10: suodi.state.v1.Operation.put_chain:type_name -> suodi.state.v1.PutChain
+	19, // 11: suodi.state.v1.Operation.put_token:type_name -> suodi.state.v1.PutToken
+	20, // 12: suodi.state.v1.Operation.delete_token:type_name -> suodi.state.v1.DeleteToken
+	10, // 13: suodi.state.v1.Operation.put_chunk:type_name -> suodi.state.v1.PutChunk
+	15, // 14: suodi.state.v1.Operation.halt_canary:type_name -> suodi.state.v1.HaltCanary
+	16, // 15: suodi.state.v1.Operation.put_secret:type_name -> suodi.state.v1.PutSecret
+	23, // 16: suodi.state.v1.CreateLink.link:type_name -> suodi.state.v1.Link
+	23, // 17: suodi.state.v1.UpdateLink.link:type_name -> suodi.state.v1.Link
+	34, // 18: suodi.state.v1.UpdateLink.expected:type_name -> suodi.feed.v1.Revision
+	34, // 19: suodi.state.v1.DeleteLink.expected:type_name -> suodi.feed.v1.Revision
+	24, // 20: suodi.state.v1.PutDomain.domain:type_name -> suodi.state.v1.Domain
+	34, // 21: suodi.state.v1.PutDomain.expected:type_name -> suodi.feed.v1.Revision
+	35, // 22: suodi.state.v1.PutPlatform.platform:type_name -> suodi.feed.v1.Platform
+	34, // 23: suodi.state.v1.PutPlatform.expected:type_name -> suodi.feed.v1.Revision
+	34, // 24: suodi.state.v1.PutPlatform.catalog:type_name -> suodi.feed.v1.Revision
+	34, // 25: suodi.state.v1.StageFilter.expected:type_name -> suodi.feed.v1.Revision
+	13, // 26: suodi.state.v1.StageFilter.placing:type_name -> suodi.state.v1.Placing
+	14, // 27: suodi.state.v1.StageFilter.canary:type_name -> suodi.state.v1.Trial
+	34, // 28: suodi.state.v1.PromoteFilter.expected:type_name -> suodi.feed.v1.Revision
+	13, // 29: suodi.state.v1.PromoteFilter.placing:type_name -> suodi.state.v1.Placing
+	14, // 30: suodi.state.v1.PromoteFilter.canary:type_name -> suodi.state.v1.Trial
+	34, // 31: suodi.state.v1.Placing.chain:type_name -> suodi.feed.v1.Revision
+	34, // 32: suodi.state.v1.HaltCanary.started:type_name -> suodi.feed.v1.Revision
+	34, // 33: suodi.state.v1.RollbackFilter.expected:type_name -> suodi.feed.v1.Revision
+	31, // 34: suodi.state.v1.PutChain.places:type_name -> suodi.state.v1.Place
+	34, // 35: suodi.state.v1.PutChain.expected:type_name -> suodi.feed.v1.Revision
+	32, // 36: suodi.state.v1.PutToken.token:type_name -> suodi.state.v1.Token
+	22, // 37: suodi.state.v1.Result.outcomes:type_name -> suodi.state.v1.Outcome
+	0,  // 38: suodi.state.v1.Outcome.refusal:type_name -> suodi.state.v1.Refusal
+	34, // 39: suodi.state.v1.Outcome.revision:type_name -> suodi.feed.v1.Revision
+	23, // 40: suodi.state.v1.Outcome.link:type_name -> suodi.state.v1.Link
+	35, // 41: suodi.state.v1.Outcome.platform:type_name -> suodi.feed.v1.Platform
+	25, // 42: suodi.state.v1.Outcome.filter:type_name -> suodi.state.v1.Filter
+	36, // 43: suodi.state.v1.Link.filters:type_name -> suodi.feed.v1.FilterBinding
+	36, // 44: suodi.state.v1.Domain.filters:type_name -> suodi.feed.v1.FilterBinding
+	26, // 45: suodi.state.v1.Filter.canary:type_name -> suodi.state.v1.Canary
+	14, // 46: suodi.state.v1.Canary.trial:type_name -> suodi.state.v1.Trial
+	34, // 47: suodi.state.v1.Canary.started:type_name -> suodi.feed.v1.Revision
+	1,  // 48: suodi.state.v1.FilterEvent.what:type_name -> suodi.state.v1.Happened
+	14, // 49: suodi.state.v1.FilterEvent.trial:type_name -> suodi.state.v1.Trial
+	31, // 50: suodi.state.v1.Chain.places:type_name -> suodi.state.v1.Place
+	21, // 51: suodi.state.v1.Kept.result:type_name -> suodi.state.v1.Result
+	52, // [52:52] is the sub-list for method output_type
+	52, // [52:52] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_state_statepb_state_proto_init() }
@@ -2126,14 +3003,17 @@ func file_state_statepb_state_proto_init() {
 		(*Operation_PutChain)(nil),
 		(*Operation_PutToken)(nil),
 		(*Operation_DeleteToken)(nil),
+		(*Operation_PutChunk)(nil),
+		(*Operation_HaltCanary)(nil),
+		(*Operation_PutSecret)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_state_statepb_state_proto_rawDesc), len(file_state_statepb_state_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   24,
+			NumEnums:      2,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
