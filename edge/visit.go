@@ -10,6 +10,7 @@ import (
 	"suodi/edge/page"
 	"suodi/wasm"
 	"suodi/wasm/abi"
+	"suodi/wasm/visit"
 )
 
 // visitState is one visit on its way. There is one a slot, reused, so that a
@@ -22,15 +23,16 @@ type visitState struct {
 	world  *world
 	chain  *wasm.Chain
 
-	domain  *domain
-	slug    []byte
-	query   []byte
-	address netip.Addr // the visitor's, once client has found it
-	key     []byte
-	record  link.Record
-	outcome wasm.Outcome
-	target  []byte
-	answer  answer
+	domain   *domain
+	slug     []byte
+	query    []byte
+	address  netip.Addr // the visitor's, once client has found it
+	key      []byte
+	record   link.Record
+	evidence visit.Evidence
+	outcome  wasm.Outcome
+	target   []byte
+	answer   answer
 
 	decoded [4 * link.MaxSlug]byte // the path, percent-decoded; normalizing may shorten it
 	host    [260]byte              // the host, in lower case

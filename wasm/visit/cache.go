@@ -32,10 +32,12 @@ type record struct {
 	parsed  atomic.Pointer[parsed]
 }
 
-// matched is what one catalog says of a user agent.
+// matched is what one catalog says of a user agent. Other evidence is not part
+// of it: it is weighed anew each time, so that it cannot crowd the cache.
 type matched struct {
 	generation uint64
-	platforms  Platforms
+	seen       seen
+	platforms  Platforms // of the user agent by itself
 }
 
 // newCache returns a cache of at least entries records.

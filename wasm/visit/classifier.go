@@ -23,8 +23,8 @@ type Config struct {
 	// Catalog is the first catalog; nil means Shipped().
 	Catalog *Catalog
 	// CacheEntries is how many user agents are remembered, rounded up to eight
-	// times a power of two; 0 means 16,384, at most 1,048,576. Each takes about 250
-	// bytes and the user agent's length, so at most 800.
+	// times a power of two; 0 means 16,384, at most 1,048,576. Each takes about 300
+	// bytes and the user agent's length, so at most 850.
 	CacheEntries int
 	// Queue is how many user agents may wait to be parsed; 0 means 1,024, at
 	// most 65,536.
@@ -54,13 +54,12 @@ func (c Config) validate() error {
 	return nil
 }
 
-// Classifier fills in the facts that follow from a user agent. Its methods may
+// Classifier fills in the facts that follow from evidence. Its methods may
 // be called concurrently.
 type Classifier struct {
 	current atomic.Pointer[generation]
 	swaps   atomic.Uint64
 	cache   *cache
-	parser  parser
 	queue   chan *record
 
 	running atomic.Bool
@@ -105,38 +104,39 @@ func (c *Classifier) Swap(catalog *Catalog) {
 func (c *Classifier) Catalog() *Catalog { return c.current.Load().catalog }
 
 // Classify fills in those facts of v that need asks for and that follow from
-// the user agent, abi.FactPlatforms and abi.FactVersions, and adds them to
+// the evidence, abi.FactPlatforms and abi.FactVersions, and adds them to
 // v.Facts. Others are left alone. v.Browser then belongs to the classifier and
-// must not be written to; nothing is kept of userAgent.
+// must not be written to; nothing is kept of e.
 //
-// For a user agent that is remembered it neither allocates nor waits. Else,
-// platforms take about a microsecond; versions take a few more where need asks
-// for them, and are left to the worker where it does not.
-func (c *Classifier) Classify(userAgent []byte, need abi.Facts, v *abi.Visit) {
+// For a user agent that is remembered it neither allocates nor waits, whatever
+// the other evidence is. Else, platforms take about a microsecond; versions
+// take a few more where need asks for them, and are left to the worker where it
+// does not.
+func (c *Classifier) Classify(e *Evidence, need abi.Facts, v *abi.Visit) {
 	need &= abi.FactPlatforms | abi.FactVersions
 	if need == 0 {
 		return
 	}
 	now := c.current.Load()
-	if len(userAgent) > MaxCached {
-		c.classifyLong(now, userAgent, need, v)
+	if len(e.UserAgent) > MaxCached {
+		c.classifyLong(now, e, need, v)
 		return
 	}
-	hash := c.cache.hash(userAgent)
-	r, kept := c.cache.get(hash, userAgent), true
+	hash := c.cache.hash(e.UserAgent)
+	r, kept := c.cache.get(hash, e.UserAgent), true
 	if r == nil {
 		c.misses.Add(1)
-		r = &record{agent: string(userAgent)}
+		r = &record{agent: string(e.UserAgent)}
 		kept = c.cache.put(hash, r)
 	}
 	if need&abi.FactPlatforms != 0 {
-		setPlatforms(v, r.platforms(now, userAgent))
+		r.classify(now, e, v)
 	}
 	p := r.parsed.Load()
 	if need&abi.FactVersions != 0 {
 		if p == nil {
 			c.atOnce.Add(1)
-			p = c.parser.parse(r.agent)
+			p = parse(r.agent)
 			r.parsed.Store(p)
 		}
 		setVersions(v, p)
@@ -146,47 +146,56 @@ func (c *Classifier) Classify(userAgent []byte, need abi.Facts, v *abi.Visit) {
 }
 
 // classifyLong is Classify for a user agent that is too long to remember.
-func (c *Classifier) classifyLong(now *generation, userAgent []byte, need abi.Facts, v *abi.Visit) {
+func (c *Classifier) classifyLong(now *generation, e *Evidence, need abi.Facts, v *abi.Visit) {
 	c.tooLong.Add(1)
 	if need&abi.FactPlatforms != 0 {
-		p := now.catalog.Match(userAgent)
+		p := now.catalog.Weigh(e)
 		setPlatforms(v, &p)
 	}
 	if need&abi.FactVersions != 0 {
 		p := &parsed{}
-		if len(userAgent) <= MaxParsed {
+		if len(e.UserAgent) <= MaxParsed {
 			c.atOnce.Add(1)
-			p = c.parser.parse(string(userAgent))
+			p = parse(string(e.UserAgent))
 		}
 		setVersions(v, p)
 	}
 }
 
-// Versions returns the versions of a user agent if they are known by now; it
-// never parses. It is for what is written down behind the answer.
-func (c *Classifier) Versions(userAgent []byte) (Versions, bool) {
+// Versions returns the versions of a user agent as far as they are known by
+// now; it never parses. It is for what is written down behind the answer, and
+// says there (Versions.Known) what is left to the collector.
+func (c *Classifier) Versions(userAgent []byte) Versions {
 	if len(userAgent) > MaxCached {
-		return Versions{}, false
+		return Versions{}
 	}
 	r := c.cache.get(c.cache.hash(userAgent), userAgent)
 	if r == nil {
-		return Versions{}, false
+		return Versions{}
 	}
 	p := r.parsed.Load()
 	if p == nil {
-		return Versions{}, false
+		return Versions{}
 	}
-	return p.Versions, true
+	return p.Versions
 }
 
-// platforms returns what the catalog in force says of the record's agent.
-func (r *record) platforms(now *generation, agent []byte) *Platforms {
+// classify fills in the platforms that the catalog in force gives the record's
+// agent and the rest of the evidence.
+func (r *record) classify(now *generation, e *Evidence, v *abi.Visit) {
+	matcher := now.catalog.matcher
 	m := r.matched.Load()
 	if m == nil || m.generation != now.number {
-		m = &matched{generation: now.number, platforms: now.catalog.Match(agent)}
+		m = &matched{generation: now.number, seen: matcher.see(e.UserAgent)}
+		m.platforms = matcher.platforms(&m.seen)
 		r.matched.Store(m)
 	}
-	return &m.platforms
+	if len(e.RequestedWith) == 0 && !matcher.open(&m.seen) { // nearly always
+		setPlatforms(v, &m.platforms)
+		return
+	}
+	p := matcher.weigh(m.seen, matcher.read(e))
+	setPlatforms(v, &p)
 }
 
 func setPlatforms(v *abi.Visit, p *Platforms) {
@@ -224,14 +233,14 @@ func (c *Classifier) Run(ctx context.Context) error {
 	if c.done(ctx) {
 		return nil
 	}
-	c.parser.load()
+	rules()
 	for !c.done(ctx) {
 		select {
 		case <-ctx.Done():
 		case <-c.closing:
 		case r := <-c.queue:
 			if r.parsed.Load() == nil {
-				r.parsed.Store(c.parser.parse(r.agent))
+				r.parsed.Store(parse(r.agent))
 				c.parsed.Add(1)
 			}
 		}
@@ -265,7 +274,7 @@ type Stats struct {
 	Misses  uint64 // user agents that were not remembered
 	Parsed  uint64 // parsed by the worker
 	AtOnce  uint64 // parsed while a visit waited
-	Dropped uint64 // not handed to the worker because it was behind
+	Dropped uint64 // not handed to the worker because it was behind; left to a later visit or the collector
 	TooLong uint64 // over MaxCached bytes
 	Waiting int    // for the worker now
 }

@@ -32,11 +32,13 @@ func newClassifier(t testing.TB, config visit.Config) *visit.Classifier {
 	return c
 }
 
+func userAgent(text string) *visit.Evidence { return &visit.Evidence{UserAgent: []byte(text)} }
+
 func TestClassify(t *testing.T) {
 	c := newClassifier(t, visit.Config{})
 	for range 2 { // not remembered, then remembered
 		v := abi.Visit{Facts: abi.FactHost, Hour: 7}
-		c.Classify([]byte(wechatIOS), abi.AllFacts, &v)
+		c.Classify(userAgent(wechatIOS), abi.AllFacts, &v)
 		if want := abi.FactHost | abi.FactPlatforms | abi.FactVersions; v.Facts != want {
 			t.Errorf("facts: got %v, want %v", v.Facts.Names(), want.Names())
 		}
@@ -50,9 +52,12 @@ func TestClassify(t *testing.T) {
 			t.Errorf("versions: got %q %d, os %d", v.Browser, v.BrowserMajor, v.OSMajor)
 		}
 	}
-	want := visit.Versions{Browser: wechatBrowser, OS: "iOS", OSMajor: 16}
-	if got, ok := c.Versions([]byte(wechatIOS)); !ok || got != want {
+	want := visit.Versions{Known: true, Browser: wechatBrowser, OS: "iOS", OSMajor: 16}
+	if got := c.Versions([]byte(wechatIOS)); got != want {
 		t.Errorf("Versions: got %+v, want %+v", got, want)
+	}
+	if got := visit.VersionsOf(wechatIOS); got != want {
+		t.Errorf("VersionsOf: got %+v, want %+v", got, want)
 	}
 	if got := c.Stats(); got != (visit.Stats{Misses: 1, AtOnce: 1}) {
 		t.Errorf("stats: got %+v", got)
@@ -62,23 +67,23 @@ func TestClassify(t *testing.T) {
 func TestClassifyOnlyWhatIsAsked(t *testing.T) {
 	c := newClassifier(t, visit.Config{})
 	var v abi.Visit
-	c.Classify([]byte(wechatIOS), abi.FactClock|abi.FactUserAgent, &v)
+	c.Classify(userAgent(wechatIOS), abi.FactClock|abi.FactUserAgent, &v)
 	if v.Facts != 0 || c.Stats() != (visit.Stats{}) {
 		t.Errorf("did something: %+v %+v", v, c.Stats())
 	}
-	c.Classify([]byte(wechatIOS), abi.FactPlatforms, &v)
+	c.Classify(userAgent(wechatIOS), abi.FactPlatforms, &v)
 	if v.Facts != abi.FactPlatforms || v.Browser != nil {
 		t.Errorf("got %v", v.Facts.Names())
 	}
 	if got := c.Stats(); got != (visit.Stats{Misses: 1, Waiting: 1}) {
 		t.Errorf("stats: got %+v", got)
 	}
-	c.Classify([]byte(wechatIOS), abi.FactPlatforms, &v)
+	c.Classify(userAgent(wechatIOS), abi.FactPlatforms, &v)
 	if got := c.Stats(); got.Waiting != 1 {
 		t.Errorf("queued twice: %+v", got)
 	}
 	v = abi.Visit{}
-	c.Classify([]byte(chromeOnWin), abi.FactVersions, &v)
+	c.Classify(userAgent(chromeOnWin), abi.FactVersions, &v)
 	if v.Facts != abi.FactVersions || !v.Platforms.IsEmpty() || string(v.Browser) != "Chrome" || v.BrowserMajor != 153 {
 		t.Errorf("got %+v", v)
 	}
@@ -90,10 +95,10 @@ func TestWorkerParses(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- c.Run(t.Context()) }()
 		var v abi.Visit
-		c.Classify([]byte(wechatIOS), abi.FactPlatforms, &v)
+		c.Classify(userAgent(wechatIOS), abi.FactPlatforms, &v)
 		synctest.Wait()
-		if got, ok := c.Versions([]byte(wechatIOS)); !ok || got.Browser != wechatBrowser {
-			t.Errorf("got %+v, %v", got, ok)
+		if got := c.Versions([]byte(wechatIOS)); !got.Known || got.Browser != wechatBrowser {
+			t.Errorf("got %+v", got)
 		}
 		if got := c.Stats(); got != (visit.Stats{Misses: 1, Parsed: 1}) {
 			t.Errorf("stats: got %+v", got)
@@ -134,29 +139,35 @@ func TestQueueOverflowIsCounted(t *testing.T) {
 	c := newClassifier(t, visit.Config{Queue: 2})
 	var v abi.Visit
 	for i := range 5 {
-		c.Classify(fmt.Appendf(nil, "agent %d", i), abi.FactPlatforms, &v)
+		c.Classify(userAgent(fmt.Sprintf("agent %d", i)), abi.FactPlatforms, &v)
 	}
 	if got := c.Stats(); got.Waiting != 2 || got.Dropped != 3 {
 		t.Errorf("got %+v", got)
+	}
+	if c.Versions([]byte("agent 4")).Known {
+		t.Error("who collects is not told that the versions are left to it")
 	}
 }
 
 func TestLongAgents(t *testing.T) {
 	c := newClassifier(t, visit.Config{})
-	long := func(n int) []byte {
-		return []byte(wechatIOS + strings.Repeat(" ", n-len(wechatIOS)))
+	long := func(n int) string {
+		return wechatIOS + strings.Repeat(" ", n-len(wechatIOS))
 	}
 	for _, test := range []struct {
 		length  int
 		browser string
 	}{{visit.MaxCached, wechatBrowser}, {visit.MaxCached + 1, wechatBrowser}, {visit.MaxParsed, wechatBrowser}, {visit.MaxParsed + 1, ""}} {
 		var v abi.Visit
-		c.Classify(long(test.length), abi.AllFacts, &v)
+		c.Classify(userAgent(long(test.length)), abi.AllFacts, &v)
 		if string(v.Browser) != test.browser || v.Platform != 2 || v.Facts != abi.FactPlatforms|abi.FactVersions {
 			t.Errorf("%d bytes: got %q, platform %d", test.length, v.Browser, v.Platform)
 		}
-		if _, known := c.Versions(long(test.length)); known != (test.length <= visit.MaxCached) {
+		if known := c.Versions([]byte(long(test.length))).Known; known != (test.length <= visit.MaxCached) {
 			t.Errorf("%d bytes: remembered: %v", test.length, known)
+		}
+		if known := visit.VersionsOf(long(test.length)).Known; known != (test.length <= visit.MaxParsed) {
+			t.Errorf("%d bytes: parsed by whoever collects: %v", test.length, known)
 		}
 	}
 	if got := c.Stats(); got.TooLong != 3 || got.Misses != 1 {
@@ -167,7 +178,7 @@ func TestLongAgents(t *testing.T) {
 func TestSwapForgetsPlatforms(t *testing.T) {
 	c := newClassifier(t, visit.Config{})
 	var v abi.Visit
-	c.Classify([]byte(wechatIOS), abi.AllFacts, &v)
+	c.Classify(userAgent(wechatIOS), abi.AllFacts, &v)
 	entries := visit.Shipped().Entries()
 	i := slices.IndexFunc(entries, func(e visit.Entry) bool { return e.ID == "wechat" })
 	entries[i].Retired = true
@@ -176,7 +187,7 @@ func TestSwapForgetsPlatforms(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Swap(changed)
-	c.Classify([]byte(wechatIOS), abi.AllFacts, &v)
+	c.Classify(userAgent(wechatIOS), abi.AllFacts, &v)
 	if v.Platforms.Has(2) || !v.Platforms.Has(49) {
 		t.Errorf("got %v", changed.IDs(v.Platforms))
 	}
@@ -184,7 +195,7 @@ func TestSwapForgetsPlatforms(t *testing.T) {
 		t.Errorf("versions were forgotten too: %+v", got)
 	}
 	c.Swap(visit.Shipped())
-	c.Classify([]byte(wechatIOS), abi.AllFacts, &v)
+	c.Classify(userAgent(wechatIOS), abi.AllFacts, &v)
 	if !v.Platforms.Has(2) {
 		t.Errorf("got %v", changed.IDs(v.Platforms))
 	}
@@ -220,11 +231,14 @@ func TestConcurrentSwap(t *testing.T) {
 		visitors.Go(func() {
 			random := rand.New(rand.NewPCG(seed, 0))
 			for range 2000 {
-				agent := []byte(agents[random.IntN(len(agents))].UserAgent)
+				agent := userAgent(agents[random.IntN(len(agents))].UserAgent)
+				if random.IntN(2) == 0 {
+					agent.RequestedWith = []byte("com.tencent.mm")
+				}
 				var v abi.Visit
 				c.Classify(agent, abi.FactPlatforms, &v)
-				if v.Platforms != visit.Shipped().Match(agent).Set && v.Platforms != other.Match(agent).Set {
-					t.Errorf("%s: got %v", agent, other.IDs(v.Platforms))
+				if v.Platforms != visit.Shipped().Weigh(agent).Set && v.Platforms != other.Weigh(agent).Set {
+					t.Errorf("%s: got %v", agent.UserAgent, other.IDs(v.Platforms))
 				}
 			}
 		})
@@ -235,7 +249,7 @@ func TestConcurrentSwap(t *testing.T) {
 	c.Swap(visit.Shipped())
 	for _, agent := range agents {
 		var v abi.Visit
-		c.Classify([]byte(agent.UserAgent), abi.FactPlatforms, &v)
+		c.Classify(userAgent(agent.UserAgent), abi.FactPlatforms, &v)
 		if got := visit.Shipped().IDs(v.Platforms); !slices.Equal(got, agent.Platforms) {
 			t.Errorf("%s: got %v", agent.Name, got)
 		}
@@ -243,32 +257,6 @@ func TestConcurrentSwap(t *testing.T) {
 	_ = c.Close()
 	if err := <-running; err != nil {
 		t.Error(err)
-	}
-}
-
-// TestFloodKeepsRegulars sends many user agents that come once, and a few that
-// come again and again.
-func TestFloodKeepsRegulars(t *testing.T) {
-	c := newClassifier(t, visit.Config{CacheEntries: 1024, Queue: 1})
-	var v abi.Visit
-	regulars := 100
-	seen := func() {
-		for i := range regulars {
-			c.Classify(fmt.Appendf(nil, "regular %d", i), abi.FactPlatforms, &v)
-		}
-	}
-	seen()
-	seen()
-	before := c.Stats().Misses
-	const flood = 20_000
-	for i := range flood {
-		c.Classify(fmt.Appendf(nil, "random %d", i), abi.FactPlatforms, &v)
-		if i%100 == 0 {
-			seen()
-		}
-	}
-	if lost := c.Stats().Misses - before - flood; lost > flood/100 {
-		t.Errorf("regulars were forgotten %d times", lost)
 	}
 }
 
@@ -282,7 +270,7 @@ func TestConfig(t *testing.T) {
 	}
 	c := newClassifier(t, visit.Config{CacheEntries: 1, Queue: 1})
 	var v abi.Visit
-	c.Classify(nil, abi.FactPlatforms, &v)
+	c.Classify(&visit.Evidence{}, abi.FactPlatforms, &v)
 	if got := c.Catalog().IDs(v.Platforms); !slices.Equal(got, []string{"browser", "desktop", "otheros"}) {
 		t.Errorf("got %v", got)
 	}
@@ -290,41 +278,57 @@ func TestConfig(t *testing.T) {
 
 func TestClassifyKnownDoesNotAllocate(t *testing.T) {
 	c := newClassifier(t, visit.Config{})
-	agent := []byte(wechatIOS)
-	var v abi.Visit
-	c.Classify(agent, abi.AllFacts, &v)
-	for _, need := range []abi.Facts{abi.FactPlatforms, abi.FactVersions, abi.AllFacts} {
-		if n := testing.AllocsPerRun(100, func() { c.Classify(agent, need, &v) }); n != 0 {
-			t.Errorf("%v: %v allocations", need.Names(), n)
+	for _, e := range []*visit.Evidence{userAgent(wechatIOS), hinted} {
+		var v abi.Visit
+		c.Classify(e, abi.AllFacts, &v)
+		for _, need := range []abi.Facts{abi.FactPlatforms, abi.FactVersions, abi.AllFacts} {
+			if n := testing.AllocsPerRun(100, func() { c.Classify(e, need, &v) }); n != 0 {
+				t.Errorf("%v: %v allocations", need.Names(), n)
+			}
 		}
-	}
-	if n := testing.AllocsPerRun(100, func() { c.Versions(agent) }); n != 0 {
-		t.Errorf("Versions: %v allocations", n)
+		if n := testing.AllocsPerRun(100, func() { c.Versions(e.UserAgent) }); n != 0 {
+			t.Errorf("Versions: %v allocations", n)
+		}
 	}
 }
 
+// hinted is evidence of every kind.
+var hinted = &visit.Evidence{
+	UserAgent:     []byte("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/153.0.0.0 Safari/537.36"),
+	RequestedWith: []byte("com.eg.android.AlipayGphone"),
+	HintPlatform:  []byte(`"Android"`),
+	HintMobile:    []byte("?1"),
+}
+
+// BenchmarkClassifyKnown is what nearly every visit takes: "all" is platforms
+// and versions of a user agent that was seen before.
 func BenchmarkClassifyKnown(b *testing.B) {
 	c := newClassifier(b, visit.Config{})
-	agent := []byte(wechatIOS)
-	var v abi.Visit
-	c.Classify(agent, abi.AllFacts, &v)
-	b.Run("platforms", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			c.Classify(agent, abi.FactPlatforms, &v)
-		}
-	})
-	b.Run("all", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			c.Classify(agent, abi.AllFacts, &v)
-		}
-	})
+	for _, bench := range []struct {
+		name string
+		e    *visit.Evidence
+		need abi.Facts
+	}{
+		{"platforms", userAgent(wechatIOS), abi.FactPlatforms},
+		{"all", userAgent(wechatIOS), abi.AllFacts},
+		{"hints", &visit.Evidence{UserAgent: []byte(chromeOnWin), HintPlatform: []byte(`"Windows"`), HintMobile: []byte("?0")}, abi.AllFacts},
+		{"everything", hinted, abi.AllFacts},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			var v abi.Visit
+			c.Classify(bench.e, abi.AllFacts, &v)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Classify(bench.e, bench.need, &v)
+			}
+		})
+	}
 	b.Run("parallel", func(b *testing.B) {
+		e := userAgent(wechatIOS)
 		b.RunParallel(func(p *testing.PB) {
 			var v abi.Visit
 			for p.Next() {
-				c.Classify(agent, abi.AllFacts, &v)
+				c.Classify(e, abi.AllFacts, &v)
 			}
 		})
 	})
@@ -338,14 +342,14 @@ func BenchmarkClassifyUnknown(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			c := newClassifier(b, visit.Config{Queue: 1})
 			var v abi.Visit
-			c.Classify(nil, abi.AllFacts, &v) // loads the rules
-			agent := []byte(wechatIOS + " 00000000")
+			c.Classify(&visit.Evidence{}, abi.AllFacts, &v) // loads the rules
+			e := userAgent(wechatIOS + " 00000000")
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				for at, n := len(agent)-1, i; at >= len(agent)-8; at, n = at-1, n/10 {
-					agent[at] = byte('0' + n%10)
+				for at, n := len(e.UserAgent)-1, i; at >= len(e.UserAgent)-8; at, n = at-1, n/10 {
+					e.UserAgent[at] = byte('0' + n%10)
 				}
-				c.Classify(agent, bench.need, &v)
+				c.Classify(e, bench.need, &v)
 			}
 		})
 	}

@@ -22,6 +22,27 @@
 // The most specific platform is the crawler, else the app (or webview), else
 // browser. An empty user agent gives browser, otheros and desktop.
 //
+// # Other evidence
+//
+// Beside the user agent, three headers count (Evidence):
+//
+//   - X-Requested-With, where it is a package name of the catalog, is one more
+//     token of that app: of it and the app that the user agent shows, the first
+//     in order of precedence stands in the set, before webview and browser. So
+//     WeChat's package wins over an engine's MQQBrowser/ or UCBrowser/, and a
+//     WeChat that says so in its user agent stays WeChat.
+//   - The user agent's operating system stands, unless it names none or linux,
+//     which phones and Chromebooks say when they ask for a desktop's page. Then
+//     a package of the catalog means android; else Sec-CH-UA-Platform decides if
+//     it is a name that browsers send.
+//   - Likewise the form, if the user agent names none and its system was none or
+//     linux: Sec-CH-UA-Mobile: ?1 is mobile; ?0 is a tablet if the system turned
+//     out to be android or ios; without it these two are mobile.
+//
+// None of this depends on whether the visit is a crawler's. Sec-CH-UA itself is
+// not looked at: it names engines, and browsers built on WebView share theirs
+// with it. Hints that have to be asked for come too late for a redirect.
+//
 // Precedence within a kind is Entry.Order, then Entry.Number. Numbers are
 // given for ever and say nothing about precedence: shipped entries use 1 to
 // 127, entries that a cluster adds use FirstAssigned and up, so that neither
@@ -38,7 +59,8 @@
 // # Versions
 //
 // Names and versions of browser and operating system are what uap-go finds with
-// uap-core's rules, by way of package useragent. A Classifier remembers them,
-// and leaves finding them to one worker behind the answer unless they are
-// needed at once.
+// uap-core's rules in the user agent, by way of package useragent. A Classifier
+// remembers them, and leaves finding them to one worker behind the answer unless
+// they are needed at once. What neither did by the time a visit is written down
+// is marked there (Versions.Known) and found where visits are collected.
 package visit

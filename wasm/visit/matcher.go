@@ -2,6 +2,7 @@ package visit
 
 import (
 	"math/bits"
+	"slices"
 
 	"suodi/wasm/abi"
 	"suodi/wasm/visit/tokens"
@@ -12,7 +13,7 @@ import (
 // microseconds.
 const MaxScan = 2 << 10
 
-// Platforms is what a user agent says of platforms.
+// Platforms is what a visit stands for.
 type Platforms struct {
 	Set      abi.Set
 	Platform uint8      // the most specific one
@@ -54,12 +55,24 @@ type matcher struct {
 
 	browser, bot, otherOS, desktop uint8
 	mobile, tablet                 uint8
+
+	// What hints name, by rank; none where the catalog has it not.
+	packages               map[string]uint16 // of apps
+	systems                [len(hintedSystems)]uint16
+	android, ios, linux    uint16
+	mobileRank, tabletRank uint16
+}
+
+// seen is what a user agent shows by itself.
+type seen struct {
+	best  [groups]uint16 // the lowest rank that matches
+	flags abi.Set
 }
 
 // newMatcher makes the matcher for the entries of c, which are in order.
 func newMatcher(c *Catalog) (*matcher, error) {
 	b := builder{numbered: map[tokens.Token]uint16{}}
-	m := &matcher{}
+	m := &matcher{packages: map[string]uint16{}}
 	for i := range c.entries {
 		if c.entries[i].ID != WebView {
 			m.addEntry(&b, &c.entries[i])
@@ -80,7 +93,33 @@ func newMatcher(c *Catalog) (*matcher, error) {
 	number := func(id string) uint8 { return c.entries[c.byID[id]].Number }
 	m.browser, m.bot, m.otherOS = number(Browser), number(Bot), number(OtherOS)
 	m.mobile, m.tablet, m.desktop = number(Mobile), number(Tablet), number(Desktop)
+	m.addHints(c)
 	return m, nil
+}
+
+// addHints prepares what hints can name.
+func (m *matcher) addHints(c *Catalog) {
+	rank := func(g group, id string) uint16 {
+		if i, ok := c.byID[id]; ok {
+			if at := slices.Index(m.numbers[g], c.entries[i].Number); at >= 0 {
+				return uint16(at)
+			}
+		}
+		return none
+	}
+	for i, id := range hintedSystems {
+		m.systems[i] = rank(groupOS, id)
+	}
+	m.android, m.ios, m.linux = rank(groupOS, "android"), rank(groupOS, "ios"), rank(groupOS, "linux")
+	m.mobileRank, m.tabletRank = rank(groupForm, Mobile), rank(groupForm, Tablet)
+	for i := range c.entries {
+		e := &c.entries[i]
+		for _, name := range e.Packages {
+			if !e.Retired {
+				m.packages[name] = rank(groupApp, e.ID)
+			}
+		}
+	}
 }
 
 // addEntry files an entry under its group.
@@ -143,34 +182,39 @@ func (b *builder) token(t tokens.Token) uint16 {
 	return n
 }
 
-// Match tells which platforms a user agent stands for, as the package comment
-// says. It does not allocate and keeps nothing of its argument.
+// Match tells which platforms a user agent stands for by itself, as the
+// package comment says. It does not allocate and keeps nothing of its argument.
 func (c *Catalog) Match(userAgent []byte) Platforms {
-	var (
-		m     = c.matcher
-		found tokens.Set
-		p     Platforms
-	)
-	m.automaton.Find(userAgent[:min(len(userAgent), MaxScan)], &found)
-	best := m.choose(&found, &p.Set)
+	s := c.matcher.see(userAgent)
+	return c.matcher.platforms(&s)
+}
 
-	p.Platform = m.browser
-	if rank := best[groupApp]; rank != none {
+// see looks for what a user agent shows.
+func (m *matcher) see(userAgent []byte) (s seen) {
+	var found tokens.Set
+	m.automaton.Find(userAgent[:min(len(userAgent), MaxScan)], &found)
+	s.best = m.choose(&found, &s.flags)
+	return s
+}
+
+// platforms makes the set of what was seen.
+func (m *matcher) platforms(s *seen) Platforms {
+	p := Platforms{Set: s.flags, Platform: m.browser, OS: m.otherOS}
+	if rank := s.best[groupApp]; rank != none {
 		p.Platform = m.numbers[groupApp][rank]
 	}
 	p.Set.Add(p.Platform)
-	p.OS = m.otherOS
-	if rank := best[groupOS]; rank != none {
+	if rank := s.best[groupOS]; rank != none {
 		p.OS = m.numbers[groupOS][rank]
 	}
 	p.Set.Add(p.OS)
 	form := m.desktop
-	if rank := best[groupForm]; rank != none {
+	if rank := s.best[groupForm]; rank != none {
 		form = m.numbers[groupForm][rank]
 	}
 	p.Set.Add(form)
 	p.Device = m.device(form)
-	if rank := best[groupCrawler]; rank != none {
+	if rank := s.best[groupCrawler]; rank != none {
 		p.Platform, p.Bot = m.numbers[groupCrawler][rank], true
 		p.Set.Add(p.Platform)
 		p.Set.Add(m.bot)

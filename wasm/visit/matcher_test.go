@@ -50,7 +50,11 @@ func TestTraps(t *testing.T) {
 // check matches an agent and compares every field with what the ids say.
 func check(t *testing.T, c *visit.Catalog, agent, platform string, ids []string) {
 	t.Helper()
-	p := c.Match([]byte(agent))
+	checkPlatforms(t, c, c.Match([]byte(agent)), platform, ids)
+}
+
+func checkPlatforms(t *testing.T, c *visit.Catalog, p visit.Platforms, platform string, ids []string) {
+	t.Helper()
 	if got := c.IDs(p.Set); !slices.Equal(got, ids) {
 		t.Errorf("platforms: got %v, want %v", got, ids)
 	}
