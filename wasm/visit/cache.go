@@ -26,11 +26,15 @@ type cacheSet struct {
 // record is a remembered user agent.
 type record struct {
 	agent   string
-	used    atomic.Bool // looked up since it was last spared
-	queued  atomic.Bool // handed to the worker
+	credit  atomic.Uint32 // how often it will be spared, at most maxCredit
+	queued  atomic.Bool   // handed to the worker
 	matched atomic.Pointer[matched]
 	parsed  atomic.Pointer[parsed]
 }
+
+// maxCredit is how often a user agent is spared that was looked up so often.
+// One that comes twice is then no match for one that comes all the time.
+const maxCredit = 7
 
 // matched is what one catalog says of a user agent. Other evidence is not part
 // of it: it is weighed anew each time, so that it cannot crowd the cache.
@@ -61,8 +65,9 @@ func (c *cache) get(hash uint64, agent []byte) *record {
 			continue
 		}
 		if r := set.records[way].Load(); r != nil && r.agent == string(agent) {
-			if !r.used.Load() {
-				r.used.Store(true)
+			// Two visits at once may count as one.
+			if n := r.credit.Load(); n < maxCredit {
+				r.credit.Store(n + 1)
 			}
 			return r
 		}
@@ -70,10 +75,10 @@ func (c *cache) get(hash uint64, agent []byte) *record {
 	return nil
 }
 
-// put remembers r, in the place of a record that nobody looked up again, so
-// that a stream of user agents each seen once replaces itself and not those
-// that visit often. Where all were looked up it reports false and leaves r
-// out; but from then on they have to be looked up again to stay.
+// put remembers r, in the place of a record without credit, so that a stream
+// of user agents each seen once replaces itself and not those that visit often.
+// Where all have credit it reports false and leaves r out; but that costs each
+// of them one, so those that are not looked up again will go.
 func (c *cache) put(hash uint64, r *record) bool {
 	set := c.set(hash)
 	first := int(hash >> 61)
@@ -85,14 +90,16 @@ func (c *cache) put(hash uint64, r *record) bool {
 			victim = way
 			break
 		}
-		if victim < 0 && !old.used.Load() {
+		if victim < 0 && old.credit.Load() == 0 {
 			victim = way
 		}
 	}
 	if victim < 0 {
 		for way := range ways {
 			if old := set.records[way].Load(); old != nil {
-				old.used.Store(false)
+				if n := old.credit.Load(); n > 0 {
+					old.credit.Store(n - 1)
+				}
 			}
 		}
 		return false

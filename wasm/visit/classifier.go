@@ -27,7 +27,8 @@ type Config struct {
 	// bytes and the user agent's length, so at most 850.
 	CacheEntries int
 	// Queue is how many user agents may wait to be parsed; 0 means 1,024, at
-	// most 65,536.
+	// most 65,536. New ones take no more than half of it, so that those that come
+	// again find room.
 	Queue int
 }
 
@@ -123,10 +124,10 @@ func (c *Classifier) Classify(e *Evidence, need abi.Facts, v *abi.Visit) {
 		return
 	}
 	hash := c.cache.hash(e.UserAgent)
-	r, kept := c.cache.get(hash, e.UserAgent), true
+	r, again, kept := c.cache.get(hash, e.UserAgent), true, true
 	if r == nil {
 		c.misses.Add(1)
-		r = &record{agent: string(e.UserAgent)}
+		r, again = &record{agent: string(e.UserAgent)}, false
 		kept = c.cache.put(hash, r)
 	}
 	if need&abi.FactPlatforms != 0 {
@@ -141,7 +142,7 @@ func (c *Classifier) Classify(e *Evidence, need abi.Facts, v *abi.Visit) {
 		}
 		setVersions(v, p)
 	} else if p == nil && kept {
-		c.enqueue(r)
+		c.enqueue(r, again)
 	}
 }
 
@@ -208,18 +209,23 @@ func setVersions(v *abi.Visit, p *parsed) {
 	v.Facts |= abi.FactVersions
 }
 
-// enqueue hands a record to the worker unless it has it already. When the
-// worker is behind, the record waits for a later visit to bring it again.
-func (c *Classifier) enqueue(r *record) {
+// enqueue hands a record to the worker unless it has it already. One that came
+// before may take any place of the queue, a new one those of its first half.
+// When the worker is behind, the record waits for a later visit to bring it
+// again.
+func (c *Classifier) enqueue(r *record, again bool) {
 	if r.queued.Load() || !r.queued.CompareAndSwap(false, true) {
 		return
 	}
-	select {
-	case c.queue <- r:
-	default:
-		r.queued.Store(false)
-		c.dropped.Add(1)
+	if again || len(c.queue) <= cap(c.queue)/2 {
+		select {
+		case c.queue <- r:
+			return
+		default:
+		}
 	}
+	r.queued.Store(false)
+	c.dropped.Add(1)
 }
 
 // Run parses in the background until ctx is done or Close is called, then

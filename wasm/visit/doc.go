@@ -63,4 +63,11 @@
 // remembers them, and leaves finding them to one worker behind the answer unless
 // they are needed at once. What neither did by the time a visit is written down
 // is marked there (Versions.Known) and found where visits are collected.
+//
+// # What a flood cannot do
+//
+// The cache has a fixed size and its hash a secret key. User agents that come
+// once replace each other; those that come often have credit. The worker is one
+// goroutine with a bounded queue of which new user agents get half. Evidence
+// beside the user agent is not remembered at all.
 package visit
