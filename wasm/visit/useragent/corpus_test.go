@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"suodi/wasm/visit/samples"
+	"suodi/wasm/visit/samples/npm"
 )
 
 var (
 	moreAgents = flag.String("agents", "", "a file of more user agents to compare, one a line")
-	mutated    = flag.Int("mutated", 1000, "how many mutated user agents to compare")
-	generated  = flag.Int("generated", 1000, "how many user agents made from rules to compare")
+	mutated    = flag.Int("mutated", 10_000, "how many mutated user agents to compare")
+	generated  = flag.Int("generated", 10_000, "how many user agents made from rules to compare")
 	perRule    = flag.Int("perrule", 12, "how many texts made from a rule to try on the rule alone")
 	seed       = flag.Uint64("seed", 1, "seed of what is made at random")
 )
@@ -31,7 +32,8 @@ func lines(t testing.TB, name string) []string {
 
 // agents returns every user agent of the corpora, each once. browsers.txt has
 // what ordinary browsers send; rules.txt has one or two for each rule that
-// answers any of those in uap-core's tests and in uap-go's collection.
+// answers any of those in uap-core's tests and in uap-go's collection; npm's
+// packages have what people visit with today.
 func agents(t testing.TB) []string {
 	t.Helper()
 	all := slices.Concat(lines(t, "testdata/browsers.txt"), lines(t, "testdata/rules.txt"))
@@ -41,6 +43,7 @@ func agents(t testing.TB) []string {
 	for _, line := range lines(t, "../testdata/traps.tsv") {
 		all = append(all, line[strings.LastIndexByte(line, '\t')+1:])
 	}
+	all = append(all, npm.Agents(t)...)
 	if *moreAgents != "" {
 		all = append(all, lines(t, *moreAgents)...)
 	}
