@@ -197,6 +197,13 @@ func (c *Catalog) IDs(set abi.Set) []string {
 	return ids
 }
 
+// Judge says in ids what Match says of a user agent: the most specific platform,
+// and all of them sorted. It is for tables and people.
+func (c *Catalog) Judge(userAgent string) (platform string, platforms []string) {
+	p := c.Match([]byte(userAgent))
+	return c.entries[c.byNumber[p.Platform]].ID, c.IDs(p.Set)
+}
+
 // clone copies an entry so that no caller can change the catalog's.
 func clone(e *Entry) Entry {
 	copied := *e
