@@ -18,7 +18,7 @@ func TestPassModule(t *testing.T) {
 	host, err := wasm.NewHost(wasm.Config{Slots: 1})
 	check(t, err)
 	defer func() { check(t, host.Close()) }()
-	check(t, host.Install(t.Context(), []wasm.Binding{{Name: "pass", Module: state.PassModule()}}))
+	check(t, host.Install(t.Context(), wasm.Plan{Chain: []wasm.Binding{{Name: "pass", Module: state.PassModule()}}}))
 	slot := host.Acquire(0)
 	defer slot.Release()
 	if out := slot.Run(slot.Chain(), 0); out.Action != abi.Pass || out.Err != nil {
