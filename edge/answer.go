@@ -120,8 +120,10 @@ func (v *visitState) showVerdict(kind page.Kind, a answer) bool {
 	lang := v.lang()
 	data := page.Data{Lang: lang}
 	if v.outcome.Code != 0 {
-		_, filter := v.chain.At(v.outcome.At)
-		text := filter.Manifest().Codes[strconv.FormatUint(uint64(v.outcome.Code), 10)]
+		text := v.outcome.Filter.Manifest().Codes[strconv.FormatUint(uint64(v.outcome.Code), 10)]
+		if text.Page == abi.PageNotFound && v.outcome.Action == abi.Deny {
+			return v.showPage(page.NotFound, a)
+		}
 		if data.Reason = text.En; lang == page.Chinese && text.Zh != "" || text.En == "" {
 			data.Reason = text.Zh
 		}

@@ -41,6 +41,10 @@ type Config struct {
 	ConnectionsPerAddress int     // open at a time
 	Connections           int     // open at a time in all; default four fifths of the file descriptors there are
 
+	// CountryDB is a database in MaxMind's format that tells where addresses are;
+	// it is read again when it is replaced. Empty: nobody knows.
+	CountryDB string
+
 	AccessLog    string // file for a line of JSON a visit; "-": standard output; empty: none
 	AccessSample int    // one visit in so many is written; default 1
 

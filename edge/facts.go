@@ -5,17 +5,25 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"suodi/control/feed"
 	"suodi/wasm/abi"
 	"suodi/wasm/visit"
 )
 
-// gatherFacts fills in what the chain's filters need, and the platforms, which
+// gatherFacts fills in what the visit's filters need, and the platforms, which
 // are counted and which pages speak of.
 func (v *visitState) gatherFacts() bool {
-	need := v.chain.Needs() | abi.FactPlatforms
+	need := v.chain.Needs() | v.bind() | abi.FactPlatforms
+	if v.trace != nil {
+		need = abi.AllFacts
+	}
+	v.gather(need)
+	return true
+}
+
+// gather fills in facts.
+func (v *visitState) gather(need abi.Facts) {
 	facts := &v.slot.Visit
-	header := &v.ctx.Request.Header
-	readEvidence(&v.evidence, header)
 	v.server.classifier.Classify(&v.evidence, need, facts)
 	if need&abi.FactLink != 0 {
 		facts.Facts |= abi.FactLink
@@ -25,14 +33,14 @@ func (v *visitState) gatherFacts() bool {
 		}
 	}
 	if rare := need &^ (abi.FactPlatforms | abi.FactVersions | abi.FactLink); rare != 0 {
-		v.gatherRare(rare, header)
+		v.gatherRare(rare)
 	}
-	return true
 }
 
-// readEvidence finds what a client says of itself, the first of each header. One
-// walk over them all is quicker than a Peek for each, which spells its name anew.
-func readEvidence(e *visit.Evidence, header *fasthttp.RequestHeader) {
+// readEvidence finds what a client says of itself, the first of each header, and
+// whether it asks why. One walk over them all is quicker than a Peek for each,
+// which spells its name anew.
+func readEvidence(e *visit.Evidence, header *fasthttp.RequestHeader) (why []byte) {
 	*e = visit.Evidence{UserAgent: header.UserAgent()}
 	for name, value := range header.All() {
 		var at *[]byte
@@ -43,6 +51,8 @@ func readEvidence(e *visit.Evidence, header *fasthttp.RequestHeader) {
 			at = &e.HintPlatform
 		case "Sec-Ch-Ua-Mobile":
 			at = &e.HintMobile
+		case feed.ExplainHeader:
+			at = &why
 		default:
 			continue
 		}
@@ -50,23 +60,21 @@ func readEvidence(e *visit.Evidence, header *fasthttp.RequestHeader) {
 			*at = value
 		}
 	}
+	return why
 }
 
 // gatherRare fills in the facts that few filters need.
-func (v *visitState) gatherRare(need abi.Facts, header *fasthttp.RequestHeader) {
-	facts := &v.slot.Visit
+func (v *visitState) gatherRare(need abi.Facts) {
+	facts, header := &v.slot.Visit, &v.ctx.Request.Header
 	if need&abi.FactClock != 0 {
-		now := v.server.now().UTC()
-		facts.Time = now.Unix()
-		facts.Hour = uint8(now.Hour())
-		facts.Weekday = uint8((now.Weekday()+6)%7 + 1) // Sunday is 7
-		facts.Date = uint32(now.Year()*10_000 + int(now.Month())*100 + now.Day())
+		v.domain.clock.Fill(facts, v.now())
 	}
-	if need&abi.FactIP != 0 {
+	if need&(abi.FactIP|abi.FactCountry|abi.FactHash) != 0 {
 		facts.IP = v.client().As16()
 	}
-	facts.Country = [2]byte{'Z', 'Z'}
-	facts.Region = nil
+	if need&abi.FactCountry != 0 {
+		v.readPlace(facts)
+	}
 	facts.Host = v.domain.name
 	facts.Slug = v.slug
 	facts.Path = header.RequestURI()
@@ -75,17 +83,34 @@ func (v *visitState) gatherRare(need abi.Facts, header *fasthttp.RequestHeader) 
 	}
 	facts.Query = v.query
 	facts.UserAgent = v.evidence.UserAgent
+	facts.RequestedWith = v.evidence.RequestedWith
 	if need&abi.FactLanguage != 0 {
 		facts.Language = firstLanguage(header.Peek(fasthttp.HeaderAcceptLanguage))
 	}
 	if need&abi.FactReferrer != 0 {
 		facts.Referrer = header.Referer()
 	}
-	if need&abi.FactRequestedWith != 0 {
-		facts.RequestedWith = v.evidence.RequestedWith
+	if need&abi.FactHash != 0 {
+		// The hash needs a key that all edges share; without one it is absent.
+		k := v.server.keys.Load()
+		if k == nil {
+			need &^= abi.FactHash
+		} else {
+			facts.Hash = visit.Hash(k.visitHash, v.key, facts.IP, facts.UserAgent)
+		}
 	}
-	// The visit hash needs a key that all edges share; without one it is absent.
-	facts.Facts |= need &^ abi.FactHash
+	facts.Facts |= need
+}
+
+// readPlace fills in country and region.
+func (v *visitState) readPlace(facts *abi.Visit) {
+	if v.trace != nil && v.trace.told.GetCountry() != "" {
+		copy(facts.Country[:], bytes.ToUpper([]byte(v.trace.told.GetCountry())))
+		facts.Region = nil
+		return
+	}
+	place := v.server.country.Lookup(facts.IP)
+	facts.Country, facts.Region = place.Country, place.Region
 }
 
 // firstLanguage returns the first tag of an Accept-Language header.

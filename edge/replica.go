@@ -1,26 +1,17 @@
 package edge
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"suodi/control/feed"
 	"suodi/control/feed/feedpb"
 	"suodi/control/link"
-	"suodi/wasm"
-	"suodi/wasm/filters"
 	"suodi/wasm/visit"
 )
-
-// platformFilter enforces links' allow and guard sets.
-const platformFilter = "platform"
 
 // parts are what visits read beside the links and that has to be made anew
 // when its bucket changes.
@@ -52,6 +43,8 @@ type replica struct {
 	server     *Server
 	logger     *slog.Logger
 	catalogErr error // why the catalog in force is an old one
+	keep       *keep
+	boot       uint64
 
 	mu        sync.Mutex
 	connected bool
@@ -64,7 +57,12 @@ type replica struct {
 }
 
 func newReplica(s *Server) *replica {
-	return &replica{server: s, logger: s.config.Logger.With("part", "replica")}
+	r := &replica{server: s, logger: s.config.Logger.With("part", "replica"), boot: rand.Uint64()}
+	var err error
+	if r.keep, err = openKeep(s.config.Dir); err != nil {
+		r.logger.Warn("the filters that were last in force are not known", "error", err)
+	}
+	return r
 }
 
 func (r *replica) Held() (string, link.Revision) { return r.server.table.Held() }
@@ -123,6 +121,23 @@ func (r *replica) Filters() []*feedpb.FilterStatus {
 	return r.filters
 }
 
+// Boot tells starts of the program apart.
+func (r *replica) Boot() uint64 { return r.boot }
+
+// Tallies returns what the filters in force have decided.
+func (r *replica) Tallies() []*feedpb.FilterTally {
+	var all []*feedpb.FilterTally
+	for _, use := range r.server.host.Chain().Uses() {
+		tally, hash := use.Filter.Tally(), use.Filter.Hash()
+		all = append(all, &feedpb.FilterTally{
+			Name: use.Name, Version: use.Version, Hash: hash[:], Tripped: use.Filter.Tripped(),
+			Passed: tally.Passed, Allowed: tally.Allowed, Denied: tally.Denied, Guided: tally.Guided, Routed: tally.Routed,
+			Failed: tally.Failed, Erred: tally.Erred,
+		})
+	}
+	return all
+}
+
 // refresh makes anew what has changed. What cannot be made is reported, and
 // the last good one stays in force.
 func (r *replica) refresh(changed parts) {
@@ -136,7 +151,8 @@ func (r *replica) refresh(changed parts) {
 		}
 	}
 	if changed&partChain != 0 {
-		r.refreshChain()
+		r.refreshSecret()
+		r.refreshFilters()
 	}
 }
 
@@ -157,73 +173,6 @@ func (r *replica) refreshWorld(catalogChanged bool) (err error) {
 		r.server.world.Store(w)
 	}
 	return errors.Join(r.catalogErr, err)
-}
-
-// refreshChain puts the chain that the feed told in force.
-func (r *replica) refreshChain() {
-	chain, err := r.readChain()
-	var bindings []wasm.Binding
-	if err == nil {
-		bindings, err = r.bindings(chain)
-	}
-	if err == nil {
-		err = r.server.host.Install(context.Background(), wasm.Plan{Chain: bindings})
-	}
-	if err != nil {
-		r.logger.Error("filters cannot be taken over, the last good ones stay", "error", err)
-	}
-	running := r.server.host.Chain()
-	var statuses []*feedpb.FilterStatus
-	for _, b := range chain.GetBindings() {
-		status := &feedpb.FilterStatus{Name: b.GetFilter()}
-		for i := range running.Len() {
-			if name, filter := running.At(i); name == b.GetFilter() {
-				hash := filter.Hash()
-				status.Hash = hash[:]
-			}
-		}
-		if err != nil && !bytes.Equal(status.GetHash(), b.GetHash()) {
-			status.Error = err.Error()
-		}
-		statuses = append(statuses, status)
-	}
-	r.mu.Lock()
-	r.filters, r.chainErr = statuses, err
-	r.mu.Unlock()
-}
-
-func (r *replica) readChain() (*feedpb.Chain, error) {
-	chain := &feedpb.Chain{}
-	value, found := r.server.table.Get(feed.BucketChain, nil)
-	if !found {
-		return chain, nil
-	}
-	if err := proto.Unmarshal(value, chain); err != nil {
-		return nil, fmt.Errorf("chain: %w", err)
-	}
-	return chain, nil
-}
-
-// bindings finds the chain's modules. A chain without the platform filter is
-// given the embedded one: nothing may leave links' sets unenforced.
-func (r *replica) bindings(chain *feedpb.Chain) ([]wasm.Binding, error) {
-	var bindings []wasm.Binding
-	guarded := false
-	for _, b := range chain.GetBindings() {
-		module, found := r.server.table.Get(feed.BucketModules, b.GetHash())
-		if !found {
-			return nil, fmt.Errorf("filter %s: its module %x did not come", b.GetFilter(), b.GetHash())
-		}
-		if hash := wasm.HashOf(module); !bytes.Equal(hash[:], b.GetHash()) {
-			return nil, fmt.Errorf("filter %s: its module is not what its hash says", b.GetFilter())
-		}
-		guarded = guarded || b.GetFilter() == platformFilter
-		bindings = append(bindings, wasm.Binding{Name: b.GetFilter(), Module: module, Params: b.GetParams()})
-	}
-	if !guarded {
-		bindings = append([]wasm.Binding{{Name: platformFilter, Module: filters.Platform, Own: true}}, bindings...)
-	}
-	return bindings, nil
 }
 
 // staleAfter is how long the feed may be silent before the edge says so.

@@ -18,6 +18,7 @@ import (
 
 	"suodi/control/link"
 	"suodi/edge/cert"
+	"suodi/edge/country"
 	"suodi/edge/limit"
 	"suodi/edge/page"
 	"suodi/edge/table"
@@ -50,7 +51,10 @@ type Server struct {
 	pages      *page.Set
 	world      atomic.Pointer[world] // what visits read beside the links
 	clockAhead atomic.Int64          // cluster time less our own, nanoseconds
-	visits     []visitState          // one a slot
+	keys       atomic.Pointer[keys]  // of the fleet; nil until its secret is known
+	country    *country.Database
+	samples    samples
+	visits     []visitState // one a slot
 	replica    *replica
 	metrics    *metrics
 	registry   *prometheus.Registry
@@ -132,6 +136,10 @@ func (s *Server) prepare() (err error) {
 	if s.classifier, err = visit.NewClassifier(visit.Config{}); err != nil {
 		return err
 	}
+	s.country, err = country.Open(country.Config{Path: s.config.CountryDB, Logger: logger.With("part", "country")})
+	if err != nil {
+		return err
+	}
 	s.pages = page.New()
 	s.rates = newRates(s.config)
 	s.connections = limit.NewConnections(s.config.Connections, s.config.ConnectionsPerAddress)
@@ -180,6 +188,12 @@ func (s *Server) run() {
 	if s.certs != nil {
 		s.owned.Go(func() { s.certs.Run(ctx) })
 	}
+	s.owned.Go(func() { s.samples.run(ctx) })
+	s.owned.Go(func() {
+		if err := s.country.Run(ctx); err != nil {
+			s.failed <- err
+		}
+	})
 	s.owned.Go(func() {
 		if err := s.admin.Serve(s.listen.admin); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("admin: %w", err)

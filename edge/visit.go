@@ -3,6 +3,7 @@ package edge
 import (
 	"net/netip"
 	"runtime/debug"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -30,9 +31,12 @@ type visitState struct {
 	key      []byte
 	record   link.Record
 	evidence visit.Evidence
+	bound    [2 * link.MaxFilters]boundFilter
+	bindings int // of bound
 	outcome  wasm.Outcome
 	target   []byte
 	answer   answer
+	trace    *trace // nil but for a visit that is to be explained
 
 	decoded [4 * link.MaxSlug]byte // the path, percent-decoded; normalizing may shorten it
 	host    [260]byte              // the host, in lower case
@@ -45,31 +49,58 @@ type visitState struct {
 	count counters
 }
 
-// serve is the life of a visit. Each step either lets the visit go on or has
+// life is what a visit goes through. Each step either lets it go on or has
 // answered it.
-func (s *Server) serve(ctx *fasthttp.RequestCtx) {
+var life = [...]struct {
+	name string
+	take func(*visitState) bool
+}{
+	{"rate", (*visitState).checkRate},      // not too many from one address
+	{"key", (*visitState).readKey},         // host → domain, path → slug
+	{"link", (*visitState).lookUp},         // the link's record
+	{"state", (*visitState).checkState},    // paused, archived, expired
+	{"facts", (*visitState).gatherFacts},   // what filters need, and no more
+	{"filters", (*visitState).runFilters},  // the first verdict that is not pass
+	{"target", (*visitState).chooseTarget}, // where it goes
+	{"redirect", (*visitState).redirect},
+}
+
+// serve is the life of a visit.
+func (s *Server) serve(ctx *fasthttp.RequestCtx) { s.serveTraced(ctx, nil) }
+
+// serveTraced is serve for a visit that may have to be explained.
+func (s *Server) serveTraced(ctx *fasthttp.RequestCtx, t *trace) {
 	slot := s.host.Acquire(ctx.ConnID())
 	v := &s.visits[slot.Index]
-	v.begin(s, ctx, slot)
+	v.begin(s, ctx, slot, t)
 	defer v.end()
+	for i := range life {
+		if v.trace != nil {
+			if !v.takeTraced(life[i].name, life[i].take) {
+				return
+			}
+		} else if !life[i].take(v) {
+			return
+		}
+	}
+}
 
-	_ = v.checkRate() && // not too many from one address
-		v.readKey() && // host → domain, path → slug
-		v.lookUp() && // the link's record
-		v.checkState() && // paused, archived, expired
-		v.gatherFacts() && // what filters need, and no more
-		v.runFilters() && // the first verdict that is not pass
-		v.chooseTarget() &&
-		v.redirect()
+func (v *visitState) takeTraced(name string, take func(*visitState) bool) bool {
+	defer v.trace.step(name, time.Now())
+	return take(v)
 }
 
 // begin makes the visit this slot's.
-func (v *visitState) begin(s *Server, ctx *fasthttp.RequestCtx, slot *wasm.Slot) {
+func (v *visitState) begin(s *Server, ctx *fasthttp.RequestCtx, slot *wasm.Slot, t *trace) {
 	v.server, v.ctx, v.slot, v.world = s, ctx, slot, s.world.Load()
 	v.chain = slot.Chain()
-	v.answer = answerNone
+	v.answer, v.bindings = answerNone, 0
 	v.address = netip.Addr{}
 	v.slot.Visit.Facts = 0
+	why := readEvidence(&v.evidence, &ctx.Request.Header)
+	if v.trace = t; t == nil {
+		v.trace = s.asks(why)
+	}
 }
 
 // end records what became of the visit and gives the slot back. A visit whose
@@ -84,13 +115,33 @@ func (v *visitState) end() {
 	if v.server.leaving.Load() {
 		v.ctx.SetConnectionClose()
 	}
+	if v.trace != nil {
+		v.sendExplanation()
+	} else {
+		v.note()
+	}
+	slot := v.slot
+	v.ctx, v.slot, v.world, v.chain, v.domain, v.record, v.trace = nil, nil, nil, nil, nil, nil, nil
+	slot.Release()
+}
+
+// note counts the visit and keeps what is to be kept of it.
+func (v *visitState) note() {
 	v.tally()
 	if v.server.log != nil {
 		v.server.log.note(v)
 	}
-	slot := v.slot
-	v.ctx, v.slot, v.world, v.chain, v.domain, v.record = nil, nil, nil, nil, nil, nil
-	slot.Release()
+	if v.slot.Visit.Facts != 0 {
+		v.server.samples.take(v)
+	}
+}
+
+// now is the time of the visit.
+func (v *visitState) now() int64 {
+	if v.trace != nil && v.trace.told.GetTime() != 0 {
+		return v.trace.told.GetTime()
+	}
+	return v.server.now().Unix()
 }
 
 // lookUp finds the link's record.
@@ -118,7 +169,7 @@ func (v *visitState) checkState() bool {
 	default:
 		return v.showExpired()
 	}
-	if at := v.record.NotAfter(); at != 0 && v.server.now().Unix() >= at {
+	if at := v.record.NotAfter(); at != 0 && v.now() >= at {
 		return v.showExpired()
 	}
 	return true
@@ -129,49 +180,6 @@ func (v *visitState) showExpired() bool {
 		return v.sendElsewhere(fallback, answerExpired)
 	}
 	return v.showPage(page.Expired, answerExpired)
-}
-
-// runFilters runs the chain and answers what it does not let pass.
-func (v *visitState) runFilters() bool {
-	for from := 0; ; from = v.outcome.At + 1 {
-		v.outcome = v.slot.Run(v.chain, from)
-		if v.outcome.Action == abi.Route {
-			v.readRoute()
-		}
-		if v.outcome.Err == nil || v.outcome.Err == abi.ErrTooLarge { //nolint:errorlint // hot path; Run never wraps it
-			break
-		}
-		name, filter := v.chain.At(v.outcome.At)
-		if filter.Failures() == 1 { // the others are counted
-			v.server.config.Logger.Error("filter broke on a visit", "error", v.outcome.Err)
-		}
-		// Where the filter fails open the next one decides. The platform filter
-		// has nothing to say about a link without sets, so nothing is lost with
-		// it there.
-		if v.outcome.Action == abi.Deny && (name != platformFilter || v.record.HasSets()) {
-			break
-		}
-	}
-	switch {
-	case v.outcome.Err == abi.ErrTooLarge: //nolint:errorlint // as above
-		return v.showBadRequest(fasthttp.StatusRequestHeaderFieldsTooLarge)
-	case v.outcome.Action == abi.Deny:
-		return v.showVerdict(page.Refused, answerRefused)
-	case v.outcome.Action == abi.Guide:
-		return v.showVerdict(page.Guide, answerGuided)
-	}
-	return true
-}
-
-// readRoute checks where a filter routes the visit; a bad URL is the filter's
-// failure.
-func (v *visitState) readRoute() {
-	destination, err := link.ParseDestination(string(v.outcome.URL), link.DestinationPolicy{OwnDomains: v.world.owns})
-	if err != nil {
-		v.outcome = v.slot.Fail(v.chain, v.outcome, err)
-		return
-	}
-	v.route = append(v.route[:0], destination.URL...)
 }
 
 // chooseTarget says where the visit goes.

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -29,7 +30,12 @@ type domain struct {
 	shown    string // for people: IDN in Unicode
 	baseURL  string
 	notFound []byte // where visitors of unknown slugs go; empty: a page
+	clock    *visit.Clock
+	filters  []domainFilter // run behind the chain, in order
 }
+
+// domainFilter is a filter that a domain binds.
+type domainFilter struct{ name, params []byte }
 
 // platformName is what a platform is called on pages and in metrics.
 type platformName struct{ id, zh, en string }
@@ -70,9 +76,19 @@ func newWorld(t *table.Table, catalog *visit.Catalog) (*world, error) {
 			wrong = fmt.Errorf("domain %q: its not-found URL is unsafe", key)
 			told.NotFoundUrl = ""
 		}
+		zone, err := time.LoadLocation(told.GetTimeZone())
+		if err != nil {
+			wrong = fmt.Errorf("domain %q: time zone: %w", key, err)
+			zone = time.UTC
+		}
 		d := &domain{
 			name: []byte(key), shown: link.Domain(key).Unicode(), baseURL: told.GetBaseUrl(), notFound: []byte(told.GetNotFoundUrl()),
+			clock: visit.NewClock(zone),
 		}
+		for _, b := range told.GetFilters() {
+			d.filters = append(d.filters, domainFilter{[]byte(b.GetName()), b.GetParams()})
+		}
+		d.filters = d.filters[:min(len(d.filters), link.MaxFilters)]
 		w.domains[key] = d
 		if told.GetDefault() {
 			w.standard = d

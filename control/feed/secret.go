@@ -19,6 +19,7 @@ const SecretSize = 32
 const (
 	PurposeVisitHash = "visit-hash" // keys the hash of visits
 	PurposeExplain   = "explain"    // signs the header that asks for an explanation
+	PurposeTickets   = "tickets"    // what keys of TLS session tickets follow from
 )
 
 // DeriveKey returns the fleet's key of 32 bytes for a purpose: HKDF-SHA-256 of

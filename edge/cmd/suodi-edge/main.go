@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // domains have time zones, and small systems have no list of them
 )
 
 func main() {

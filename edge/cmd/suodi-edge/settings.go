@@ -38,6 +38,7 @@ type settings struct {
 	ConnectionsPerAddress int     `yaml:"connections-per-address"`
 	Connections           int     `yaml:"connections"`
 
+	CountryDB    string `yaml:"country-db"`
 	AccessLog    string `yaml:"access-log"`
 	AccessSample int    `yaml:"access-sample"`
 
@@ -102,6 +103,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	flags.Float64Var(&s.Rate, "rate", s.Rate, "`visits` a second in all; 0: no limit")
 	flags.IntVar(&s.ConnectionsPerAddress, "connections-per-address", s.ConnectionsPerAddress, "`connections` that one address may hold open; 0: no limit")
 	flags.IntVar(&s.Connections, "connections", s.Connections, "`connections` open in all; the others get 503; 0: four fifths of the file descriptors there are")
+	flags.StringVar(&s.CountryDB, "country-db", s.CountryDB, "`file` in MaxMind's format that tells the country of addresses; read again when it is replaced")
 	flags.StringVar(&s.AccessLog, "access-log", s.AccessLog, "`file` for a line of JSON a visit, opened anew on SIGHUP; -: standard output; empty: none")
 	flags.IntVar(&s.AccessSample, "access-sample", s.AccessSample, "one visit in `so many` is written to the access log; 0: each")
 	flags.BoolVar(&s.takeOver, "take-over", false, "replace the edge that runs with this data directory without dropping a visit: its addresses are handed over and it ends")
@@ -124,7 +126,7 @@ func (s *settings) config(logger *slog.Logger) (edge.Config, error) {
 		Dir: s.Data, ID: s.ID, Listen: s.Listen, Admin: s.Admin, Upstream: s.Upstream, TLS: s.TLS, TakeOver: s.takeOver,
 		ProxyProtocol: s.ProxyProtocol, RatePerAddress: s.RatePerAddress, Rate: s.Rate,
 		ConnectionsPerAddress: s.ConnectionsPerAddress, Connections: s.Connections,
-		AccessLog: s.AccessLog, AccessSample: s.AccessSample,
+		CountryDB: s.CountryDB, AccessLog: s.AccessLog, AccessSample: s.AccessSample,
 		Version: version(), Logger: logger,
 	}
 	for _, pair := range s.Certificates {
