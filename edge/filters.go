@@ -139,7 +139,7 @@ func (r *replica) version(number uint32, hash []byte) planVersion {
 // told in the end, also where all else is in force.
 func (r *replica) install(p *plan) error {
 	ctx, host := context.Background(), r.server.host
-	runs := func(module []byte) error { return nil }
+	runs := func([]byte) error { return nil }
 	for f := range p.each {
 		r.mend(f, runs)
 	}
