@@ -47,5 +47,6 @@ func (c *cli) platformCommand() *cobra.Command {
 			return c.newTable("ID", "中文", "ENGLISH", "KIND", "NUMBER", "").write(rows)
 		},
 	})
+	cmd.AddCommand(c.confusionCommand())
 	return cmd
 }
