@@ -63,8 +63,8 @@ func TestEvidenceOfCrawlers(t *testing.T) {
 	c := visit.Shipped()
 	bot, _ := c.ByID(visit.Bot)
 	crawler, _ := c.ByID("gptbot")
-	for _, agent := range samples.All() {
-		if slices.Contains(agent.Platforms, visit.Bot) {
+	for i, agent := range samples.All() {
+		if i%3 > 0 || slices.Contains(agent.Platforms, visit.Bot) {
 			continue
 		}
 		for _, e := range combinations(agent.UserAgent) {
@@ -169,4 +169,42 @@ func TestEvidenceIsNotRemembered(t *testing.T) {
 	if got := c.Stats().Misses; got != 1 {
 		t.Errorf("%d misses", got)
 	}
+}
+
+// FuzzEvidence holds what evidence may change: never a system or form that the
+// user agent names, nor whether a visit is a bot's; and that what is remembered
+// makes no difference.
+func FuzzEvidence(f *testing.F) {
+	for i, agent := range samples.All() {
+		f.Add(agent.UserAgent, evidences.with[i%11], evidences.platform[i%12], evidences.mobile[i%7])
+	}
+	catalog := visit.Shipped()
+	c := newClassifier(f, visit.Config{CacheEntries: 64})
+	systems := map[uint8]string{}
+	for _, e := range catalog.Entries() {
+		if e.Kind == visit.OS {
+			systems[e.Number] = e.ID
+		}
+	}
+	f.Fuzz(func(t *testing.T, agent, with, platform, mobile string) {
+		e := &visit.Evidence{UserAgent: []byte(agent), RequestedWith: []byte(with), HintPlatform: []byte(platform), HintMobile: []byte(mobile)}
+		alone, got := catalog.Match(e.UserAgent), catalog.Weigh(e)
+		open := systems[alone.OS] == "linux" || systems[alone.OS] == "otheros"
+		if got.Bot != alone.Bot || !open && (got.OS != alone.OS || got.Device != alone.Device) {
+			t.Errorf("%q with %q %q %q: got %v, alone %v", agent, with, platform, mobile, catalog.IDs(got.Set), catalog.IDs(alone.Set))
+		}
+		n := 0
+		for number := range systems {
+			if got.Set.Has(number) {
+				n++
+			}
+		}
+		if n != 1 || !got.Set.Has(got.Platform) || !got.Set.Has(got.OS) {
+			t.Errorf("%q with %q %q %q: got %v", agent, with, platform, mobile, catalog.IDs(got.Set))
+		}
+		var v abi.Visit
+		if c.Classify(e, abi.FactPlatforms, &v); v.Platforms != got.Set || v.Platform != got.Platform {
+			t.Errorf("%q with %q %q %q: classified as %v, weighed as %v", agent, with, platform, mobile, catalog.IDs(v.Platforms), catalog.IDs(got.Set))
+		}
+	})
 }
