@@ -13,8 +13,9 @@ import (
 //	     0   16 address's prefix: IPv6 with the last 80 bits 0, or
 //	            ::ffff:a.b.c.0
 //	    16    4 link's length, little-endian
-//	    20      link, as a key of the table
-//	            user agent, its first MaxCached bytes
+//	    20    4 user agent's length, little-endian
+//	    24      link, as a key of the table, then 0 up to a multiple of 8
+//	            user agent, its first MaxCached bytes, then 0 likewise
 //
 // So it is the same on every edge and for everybody in a /48 or a /24 with the
 // same user agent, and without the key nobody can tell whom a share meets. It
@@ -28,14 +29,12 @@ func Hash(key [16]byte, link []byte, address [16]byte, userAgent []byte) uint64 
 	} else {
 		high, low = high&0x0000_ffff_ffff_ffff, 0
 	}
+	userAgent = userAgent[:min(len(userAgent), MaxCached)]
 	h.block(high)
 	h.block(low)
-	// The blocks that follow begin within the link's length, so that every text
-	// stays whole: word holds the bytes, n of them, that fill no block yet.
-	word, n := h.write(uint64(uint32(len(link))), 4, link)
-	userAgent = userAgent[:min(len(userAgent), MaxCached)]
-	word, _ = h.write(word, n, userAgent)
-	return h.sum(word, 20+len(link)+len(userAgent))
+	h.block(uint64(uint32(len(link))) | uint64(len(userAgent))<<32)
+	length := 24 + h.write(link) + h.write(userAgent)
+	return h.sum(length)
 }
 
 // sip is the state of SipHash-1-3.
@@ -69,32 +68,31 @@ func (h *sip) block(m uint64) {
 	h.v0 ^= m
 }
 
-// write takes in text behind n bytes of word that fill no block yet, and
-// returns those that then fill none.
-func (h *sip) write(word uint64, n int, text []byte) (uint64, int) {
-	shift := 8 * uint(n)
+// write takes in text and zeros up to a multiple of 8, and returns how much that
+// is.
+func (h *sip) write(text []byte) (length int) {
+	length = (len(text) + 7) &^ 7
 	v0, v1, v2, v3 := h.v0, h.v1, h.v2, h.v3
 	for ; len(text) >= 8; text = text[8:] {
-		next := binary.LittleEndian.Uint64(text)
-		m := word | next<<shift
-		word = next >> (64 - shift)
+		m := binary.LittleEndian.Uint64(text)
+		v0, v1, v2, v3 = round(v0, v1, v2, v3^m)
+		v0 ^= m
+	}
+	if len(text) > 0 {
+		m := uint64(0)
+		for i, b := range text {
+			m |= uint64(b) << (8 * uint(i) & 63)
+		}
 		v0, v1, v2, v3 = round(v0, v1, v2, v3^m)
 		v0 ^= m
 	}
 	h.v0, h.v1, h.v2, h.v3 = v0, v1, v2, v3
-	for _, b := range text {
-		word |= uint64(b) << (8 * uint(n))
-		if n++; n == 8 {
-			h.block(word)
-			word, n = 0, 0
-		}
-	}
-	return word, n
+	return length
 }
 
-// sum ends the hash of length bytes.
-func (h *sip) sum(word uint64, length int) uint64 {
-	h.block(word | uint64(length)<<56)
+// sum ends the hash of length bytes, a multiple of 8.
+func (h *sip) sum(length int) uint64 {
+	h.block(uint64(length) << 56)
 	h.v2 ^= 0xff
 	v0, v1, v2, v3 := round(h.v0, h.v1, h.v2, h.v3)
 	v0, v1, v2, v3 = round(v0, v1, v2, v3)

@@ -27,9 +27,9 @@ func sipHash(c, d int, key [16]byte, text []byte) uint64 {
 			v[2] = bits.RotateLeft64(v[2], 32)
 		}
 	}
-	padded := slices.Concat(text, make([]byte, 8-len(text)%8))
-	padded[len(padded)-1] = byte(len(text))
-	for block := range slices.Chunk(padded, 8) {
+	blocks := slices.Concat(text, make([]byte, 8-len(text)%8))
+	blocks[len(blocks)-1] = byte(len(text))
+	for block := range slices.Chunk(blocks, 8) {
 		m := binary.LittleEndian.Uint64(block)
 		v[3] ^= m
 		rounds(c)
@@ -67,6 +67,9 @@ func TestSipHash(t *testing.T) {
 	}
 }
 
+// padded returns text with zeros up to a multiple of 8.
+func padded(text []byte) []byte { return slices.Concat(text, make([]byte, -len(text)&7)) }
+
 // TestHash compares with what the format says.
 func TestHash(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -89,8 +92,9 @@ func TestHash(t *testing.T) {
 		} else {
 			clear(prefix[6:])
 		}
-		length := binary.LittleEndian.AppendUint32(nil, uint32(len(link)))
-		want := sipHash(1, 3, key, slices.Concat(prefix[:], length, link, agent[:min(len(agent), visit.MaxCached)]))
+		first := agent[:min(len(agent), visit.MaxCached)]
+		lengths := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, uint32(len(link))), uint32(len(first)))
+		want := sipHash(1, 3, key, slices.Concat(prefix[:], lengths, padded(link), padded(first)))
 		if got := visit.Hash(key, link, address, agent); got != want {
 			t.Fatalf("link %x, agent %x: got %#x, want %#x", link, agent, got, want)
 		}
@@ -107,14 +111,14 @@ func TestHashGolden(t *testing.T) {
 		link, agent   []byte
 		want          uint64
 	}{
-		{"nothing", "::", nil, nil, 0xff00698b87b3f834},
-		{"IPv4", "192.0.2.1", link, agent, 0x7f9f8175652259d9},
-		{"the same /24", "192.0.2.255", link, agent, 0x7f9f8175652259d9},
-		{"another /24", "192.0.3.1", link, agent, 0xc3dd820ac1722544},
-		{"IPv6", "2001:db8:1::1", link, agent, 0xff76aece0a324250},
-		{"the same /48", "2001:db8:1:ffff::2", link, agent, 0xff76aece0a324250},
-		{"another link", "192.0.2.1", link[:10], agent, 0xa65dd2428a1a3ede},
-		{"another agent", "192.0.2.1", link, agent[1:], 0xf5fd7439ea4d9d16},
+		{"nothing", "::", nil, nil, 0xf98d94f1d11e1b56},
+		{"IPv4", "192.0.2.1", link, agent, 0x90ee5aa3c90ab850},
+		{"the same /24", "192.0.2.255", link, agent, 0x90ee5aa3c90ab850},
+		{"another /24", "192.0.3.1", link, agent, 0x22f0bf58f7a759b2},
+		{"IPv6", "2001:db8:1::1", link, agent, 0x371451cc8ec2201c},
+		{"the same /48", "2001:db8:1:ffff::2", link, agent, 0x371451cc8ec2201c},
+		{"another link", "192.0.2.1", link[:10], agent, 0x4dbc7bb726e1b666},
+		{"another agent", "192.0.2.1", link, agent[1:], 0xdb215e1fd2102895},
 	} {
 		if got := visit.Hash(key, test.link, netip.MustParseAddr(test.address).As16(), test.agent); got != test.want {
 			t.Errorf("%s: got %#x, want %#x", test.name, got, test.want)
