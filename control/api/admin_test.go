@@ -291,6 +291,7 @@ func TestOpenAPI(t *testing.T) {
 	docs := string(n.do("GET", "/docs", "").want(200).body)
 	for path, methods := range map[string]string{
 		"/v1/links": "get post", "/v1/links/batch": "post", "/v1/links/{domain}/{slug}": "get patch delete",
+		"/v1/links/{domain}/{slug}/qr": "get post", "/v1/links/{domain}/{slug}/qr/placements": "post", "/v1/qr/decode": "post",
 		"/v1/domains": "get", "/v1/domains/{domain}": "get put", "/v1/platforms": "get", "/v1/platforms/{id}": "get put",
 		"/v1/filters": "get", "/v1/filters/{name}": "get post", "/v1/filters/{name}/promote": "post", "/v1/filters/{name}/rollback": "post",
 		"/v1/filters/{name}/versions": "get", "/v1/chain": "get put", "/v1/tokens": "get post", "/v1/tokens/{id}": "delete", "/v1/fleet": "get",

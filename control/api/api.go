@@ -47,8 +47,9 @@ type Config struct {
 
 // service is what the handlers share.
 type service struct {
-	backend Backend
-	logger  *slog.Logger
+	backend  Backend
+	logger   *slog.Logger
+	pictures chan struct{} // a place for each uploaded picture worked on
 }
 
 const (
@@ -63,7 +64,7 @@ func New(config Config) http.Handler {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &service{backend: config.Backend, logger: logger}
+	s := &service{backend: config.Backend, logger: logger, pictures: make(chan struct{}, picturesAtOnce)}
 	mux := http.NewServeMux()
 
 	spec := huma.DefaultConfig("Suodi", config.Version)
@@ -79,6 +80,7 @@ func New(config Config) http.Handler {
 	spec.Security = []map[string][]string{{"token": {}}}
 	h := humago.New(mux, spec)
 	s.links(h)
+	s.qrCodes(h)
 	s.batches(h)
 	s.domains(h)
 	s.platforms(h)
