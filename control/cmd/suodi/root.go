@@ -84,7 +84,7 @@ Exit codes: 0 it is done, 1 it failed, 2 the command line is wrong.`)
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "write JSON for programs: the API's own, errors as problem documents")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(c.devCommand(), c.serveCommand(), c.linkCommand(), c.platformCommand(), c.filterCommand(),
+	root.AddCommand(c.devCommand(), c.serveCommand(), c.linkCommand(), c.qrCommand(), c.platformCommand(), c.filterCommand(),
 		c.tokenCommand(), c.fleetCommand(), c.versionCommand())
 	return root
 }
