@@ -137,6 +137,9 @@ var rounds = []round{
 const always = 2
 
 func (s *search) run(full *luma) {
+	if full.flat() {
+		return
+	}
 	type scaled struct {
 		picture *luma
 		by      float64

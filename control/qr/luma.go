@@ -173,6 +173,16 @@ func (l *luma) contrast() float64 {
 	return float64(high - low)
 }
 
+// flat reports whether all pixels are equal.
+func (l *luma) flat() bool {
+	for _, v := range l.pix {
+		if v != l.pix[0] {
+			return false
+		}
+	}
+	return true
+}
+
 // integral has the sum of all pixels above and left of each corner. Sums wrap
 // round; their differences do not, as no window has 2^24 pixels of 255.
 type integral struct {

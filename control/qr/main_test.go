@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"testing"
+	"time"
 
 	"suodi/control/qr"
 )
@@ -55,7 +56,8 @@ func asGIF(t testing.TB, m image.Image) []byte {
 // texts reads a picture and returns what its codes say.
 func texts(t testing.TB, picture []byte) []string {
 	t.Helper()
-	results, err := qr.Decode(t.Context(), bytes.NewReader(picture), qr.Limits{})
+	// Longer than the default, for machines that do other things too.
+	results, err := qr.Decode(t.Context(), bytes.NewReader(picture), qr.Limits{Time: 30 * time.Second})
 	if err != nil {
 		t.Error(err)
 	}
