@@ -78,7 +78,7 @@ func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
 	if g.module.custom, err = json.Marshal(manifest); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
-	g.filter.body.i64(int64(abi.NewVerdict(abi.Pass, 0)))
+	g.decide(abi.NewVerdict(abi.Pass, 0))
 	return &Module{Wasm: g.module.encode(), Manifest: manifest}, nil
 }
 
@@ -116,6 +116,8 @@ type generator struct {
 	module    module
 	filter    *function         // the exported one, with all rules
 	zero      uint32            // its local that holds 0, the base of every load whose place is known
+	erred     uint32            // its local that has a verdict's bit of errors once a condition failed
+	fallible  bool              // whether the erred local is in use
 	needs     abi.Facts         // the facts that the rules so far use
 	literals  map[string]uint32 // references to the literals in the data segment
 	helpers   map[helper]uint32 // functions emitted so far
@@ -123,6 +125,7 @@ type generator struct {
 	// Of the rule at hand.
 	*condition
 	dishonest string // why it may not test for bots; "" = it may
+	scope     *scope // of the predicate at hand
 	temps     map[valueType]*temporaries
 }
 
@@ -177,11 +180,43 @@ func (g *generator) rule(env *cel.Env, c *condition, rule *Rule, verdict abi.Ver
 		verdict = abi.NewRoute(visitAddress+url&0xffff, url>>16)
 	}
 	body := &g.filter.body
-	body.add(when)
+	body.add(when.code)
+	if when.fallible {
+		g.noteFailure(body)
+	}
 	body.open(opIf, none)
-	body.i64(int64(verdict))
+	g.decide(verdict)
 	body.op(opReturn, opEnd)
 	return nil
+}
+
+// noteFailure makes 0 or 1 of a fallible bool on the stack.
+func (g *generator) noteFailure(body *code) {
+	if !g.fallible {
+		g.fallible, g.erred = true, g.filter.local(i32)
+	}
+	local := g.temp(i32)
+	body.index(opLocalTee, local)
+	body.i32(failure)
+	body.op(opI32And)
+	body.i32(int32(abi.Verdict(0).WithErred()) / failure)
+	body.op(opI32Mul)
+	body.get(g.erred)
+	body.op(opI32Or)
+	body.index(opLocalSet, g.erred)
+	body.get(local)
+	body.i32(1)
+	body.op(opI32And)
+}
+
+// decide appends what leaves the verdict on the stack.
+func (g *generator) decide(verdict abi.Verdict) {
+	body := &g.filter.body
+	body.i64(int64(verdict))
+	if g.fallible {
+		body.get(g.erred)
+		body.op(opI64Extend, opI64Or)
+	}
 }
 
 // temp returns a local of type t that this rule does not use yet.

@@ -40,7 +40,12 @@
 //	visit.country, region, browser, language, host, slug, path, query,
 //	visit.referrer, user_agent, requested_with   string: == !=, in [strings],
 //	    startsWith, endsWith, contains, size (in code points)
+//	ints: + - * and the sign; / and % by a literal that is not 0
 //	&& || ! ?: ( ) and literals of bool, int and string
+//
+// Evaluation is three-valued. An int that does not fit 64 bits is an error;
+// && and || absorb one that the other side makes irrelevant. A condition that
+// ends in an error does not match, and the verdict says that there was one.
 //
 // A fact that the visit does not hold reads as false, zero, "unknown" (device),
 // the empty string or the empty set. Whatever else CEL knows is refused, with
@@ -53,7 +58,9 @@
 // # Code
 //
 // Each kind of expression becomes a value: a type and the code that leaves it
-// on the stack. A bool is an i32, an int an i64. A string is one i32 as in the
+// on the stack. A bool is an i32, 2 for an error where one is possible, an int
+// an i64. Errors of ints and strings are noted in a local that the predicate
+// around them looks at. A string is one i32 as in the
 // visit's head, offset in the low and length in the high 16 bits; literals
 // stand behind the visit's buffer, so that one offset reaches both:
 //

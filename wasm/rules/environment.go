@@ -168,6 +168,7 @@ func (c *condition) wordBefore(offset int) int {
 var operatorNames = strings.NewReplacer(
 	"'_==_'", "==", "'_!=_'", "!=", "'_<_'", "<", "'_<=_'", "<=", "'_>_'", ">", "'_>=_'", ">=", "'@in'", "in",
 	"'_&&_'", "&&", "'_||_'", "||", "'!_'", "!", "'_?_:_'", "?:",
+	"'_+_'", "+", "'_-_'", "-", "'_*_'", "*", "'_/_'", "/", "'_%_'", "%", "'-_'", "-",
 	"mismatched input '<EOF>'", "the condition ends too soon", "'<EOF>'", "the end", "<EOF>", "the end",
 	"mismatched input", "unexpected", "extraneous input", "unexpected",
 	"list(string)", "list of strings", "list(int)", "list of ints", "found no matching overload for", "no such operation:",
@@ -177,13 +178,13 @@ var operatorNames = strings.NewReplacer(
 var callable = []string{
 	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional,
 	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
-	operators.In, "intersects", "size", "startsWith", "endsWith", "contains",
+	operators.In, operators.Add, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo, operators.Negate,
+	"intersects", "size", "startsWith", "endsWith", "contains",
 }
 
 // laterFunctions are functions the language will have.
 var laterFunctions = []string{
 	"lowerAscii", "matches", "inCIDR", "hour",
-	operators.Add, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo, operators.Negate,
 }
 
 // supported refuses what the language does not have, by its own name, before

@@ -9,16 +9,17 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 )
 
-// value is the typed code of one expression. Nothing here can end in an error
-// yet; when something can, it is this type that will say so, and the logical
-// operators that will look.
+// value is the typed code of one expression.
 type value struct {
-	kind    kind
-	expr    ast.Expr
-	code    code       // leaves the value on the stack; nil for sets, lists and string literals
-	fact    *fact      // if the expression is a fact and nothing else
-	literal ref.Val    // if it is a literal
-	items   []ast.Expr // of a list
+	kind kind
+	expr ast.Expr
+	code code // leaves the value on the stack; nil for sets, lists and string literals
+	// fallible bools are 0, 1 or failure. Values of other kinds that end in an
+	// error say so in the local of the scope they are generated in.
+	fallible bool
+	fact     *fact      // if the expression is a fact and nothing else
+	literal  ref.Val    // if it is a literal
+	items    []ast.Expr // of a list
 }
 
 // isText reports whether CEL takes the value for a string.
@@ -84,130 +85,68 @@ func (g *generator) factValue(e ast.Expr) (value, error) {
 	return v, nil
 }
 
-// truth generates an expression that must be a bool.
-func (g *generator) truth(e ast.Expr) (code, error) {
-	v, err := g.value(e)
-	if err != nil {
-		return nil, err
-	}
-	if v.kind != boolean {
-		return nil, g.errorf(e, "want a bool, not %s", v.kind)
-	}
-	return v.code, nil
-}
-
 // call generates an operator or function.
 func (g *generator) call(e ast.Expr, call ast.CallExpr) (value, error) {
-	switch call.FunctionName() {
+	switch name := call.FunctionName(); name {
 	case operators.LogicalAnd, operators.LogicalOr:
 		return g.logical(e, call)
+	case operators.LogicalNot:
+		return g.not(e, call.Args()[0])
 	case operators.Conditional:
 		return g.conditional(e, call.Args())
+	case operators.Add, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo, operators.Negate:
+		return g.arithmetic(e, name, call.Args())
+	case "size":
+		return g.size(e, operands(call)[0])
 	}
-	operands := call.Args()
+	return g.predicate(e, call)
+}
+
+// operands returns what a call is applied to, a member function's target first.
+func operands(call ast.CallExpr) []ast.Expr {
 	if call.IsMemberFunction() {
-		operands = append([]ast.Expr{call.Target()}, operands...)
+		return append([]ast.Expr{call.Target()}, call.Args()...)
 	}
-	v := make([]value, len(operands))
-	for i, operand := range operands {
+	return call.Args()
+}
+
+func (g *generator) values(list []ast.Expr) ([]value, error) {
+	v := make([]value, len(list))
+	for i, e := range list {
 		var err error
-		if v[i], err = g.value(operand); err != nil {
-			return value{}, err
+		if v[i], err = g.value(e); err != nil {
+			return nil, err
 		}
 	}
-	result := value{kind: boolean, expr: e}
-	var err error
+	return v, nil
+}
+
+// predicate generates what makes a bool of its operands; it fails when one of
+// them does.
+func (g *generator) predicate(e ast.Expr, call ast.CallExpr) (value, error) {
+	outer := g.scope
+	g.scope = &scope{}
+	defer func() { g.scope = outer }()
+	v, err := g.values(operands(call))
+	if err != nil {
+		return value{}, err
+	}
+	var c code
 	switch name := call.FunctionName(); name {
-	case operators.LogicalNot:
-		result.code.add(v[0].code)
-		result.code.op(opI32Eqz)
 	case operators.Equals, operators.NotEquals:
-		result.code, err = g.equality(e, name == operators.NotEquals, v[0], v[1])
+		c, err = g.equality(e, name == operators.NotEquals, v[0], v[1])
 	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
-		result.code, err = g.order(e, name, v[0], v[1])
+		c, err = g.order(e, name, v[0], v[1])
 	case operators.In:
-		result.code, err = g.membership(v[0], v[1])
+		c, err = g.membership(v[0], v[1])
 	case "intersects":
-		result.code, err = g.intersects(v[0], v[1])
+		c, err = g.intersects(v[0], v[1])
 	case "startsWith", "endsWith", "contains":
-		result.code, err = g.search(name, v[0], v[1])
-	case "size":
-		result.kind = integer
-		result.code, err = g.size(v[0])
+		c, err = g.search(name, v[0], v[1])
 	default:
 		err = g.errorf(e, "not supported: %s", displayName(name))
 	}
-	return result, err
-}
-
-// logical generates && and ||, which look at their right side only if the left
-// does not decide.
-func (g *generator) logical(e ast.Expr, call ast.CallExpr) (value, error) {
-	v := value{kind: boolean, expr: e}
-	args := call.Args()
-	for i, arg := range args {
-		c, err := g.truth(arg)
-		if err != nil {
-			return value{}, err
-		}
-		v.code.add(c)
-		if i == len(args)-1 {
-			break
-		}
-		v.code.open(opIf, i32)
-		if call.FunctionName() == operators.LogicalOr {
-			v.code.i32(1)
-			v.code.op(opElse)
-		}
-	}
-	for range args[1:] {
-		if call.FunctionName() == operators.LogicalAnd {
-			v.code.op(opElse)
-			v.code.i32(0)
-		}
-		v.code.op(opEnd)
-	}
-	return v, nil
-}
-
-// conditional generates a ? b : c of bools, ints or strings.
-func (g *generator) conditional(e ast.Expr, args []ast.Expr) (value, error) {
-	test, err := g.truth(args[0])
-	if err != nil {
-		return value{}, err
-	}
-	yes, err := g.value(args[1])
-	if err != nil {
-		return value{}, err
-	}
-	no, err := g.value(args[2])
-	if err != nil {
-		return value{}, err
-	}
-	v := value{kind: yes.kind, expr: e}
-	result := i32
-	switch yes.kind {
-	case boolean:
-	case integer:
-		result = i64
-	case set, list:
-		return value{}, g.errorf(e, "not supported: %s as the result of ?:", yes.kind)
-	default:
-		v.kind = text
-		if yes.code, err = g.text(yes); err != nil {
-			return value{}, err
-		}
-		if no.code, err = g.text(no); err != nil {
-			return value{}, err
-		}
-	}
-	v.code.add(test)
-	v.code.open(opIf, result)
-	v.code.add(yes.code)
-	v.code.op(opElse)
-	v.code.add(no.code)
-	v.code.op(opEnd)
-	return v, nil
+	return g.contain(value{kind: boolean, expr: e, code: c}), err
 }
 
 // equality generates == and !=.
@@ -228,7 +167,7 @@ func (g *generator) equality(e ast.Expr, not bool, a, b value) (code, error) {
 		c.add(a.code, b.code)
 		c.op(opI64Eq)
 	case a.kind == boolean && b.kind == boolean:
-		c.add(a.code, b.code)
+		c.add(g.strict(a), g.strict(b))
 		c.op(opI32Eq)
 	case a.isText() && b.isText():
 		c, err = g.textEquality(a, b)

@@ -19,9 +19,10 @@ const (
 	device               // i32: an abi.Device
 	set                  // 256 bits; no code of its own, operations read words
 	list                 // literals in brackets; no code of its own
+	address              // an IP address; no code of its own, operations read words
 )
 
-var kindNames = [...]string{"a bool", "an int", "a string", "a country", "a platform", "a device", "a set of platforms", "a list"}
+var kindNames = [...]string{"a bool", "an int", "a string", "a country", "a platform", "a device", "a set of platforms", "a list", "an address"}
 
 func (k kind) String() string { return kindNames[k] }
 

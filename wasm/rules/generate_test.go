@@ -113,7 +113,7 @@ func (c *choices) id() string { return strconv.Quote(pick(c, shipped.IDs()...)) 
 func (c *choices) condition(depth int) string {
 	kinds := 12
 	if depth > 0 {
-		kinds = 18
+		kinds = 22
 	}
 	switch kind := c.n(kinds); kind {
 	case 0:
@@ -154,9 +154,17 @@ func (c *choices) condition(depth int) string {
 		return fmt.Sprintf("(%s && %s)", c.condition(depth-1), c.condition(depth-1))
 	case 15, 16:
 		return fmt.Sprintf("(%s || %s)", c.condition(depth-1), c.condition(depth-1))
+	case 17, 18, 19:
+		return fmt.Sprintf("%s %s %s", c.risky(), pick(c, "==", "<", ">="), c.integer(depth-1))
 	}
 	return pick(c, fmt.Sprintf("(%s ? %s : %s)", c.condition(depth-1), c.condition(depth-1), c.condition(depth-1)),
 		fmt.Sprintf("(%s) == (%s)", c.condition(depth-1), c.condition(depth-1)))
+}
+
+// risky makes an int that is likely to be out of range.
+func (c *choices) risky() string {
+	return pick(c, "visit.time * visit.date", "-visit.time", "visit.time / -1", "visit.time % -1", "visit.time - 9223372036854775807",
+		"visit.time + visit.time", "(visit.hour - 10) * 999999999999999999", "visit.time * -1", "9223372036854775807 + visit.os_major")
 }
 
 func (c *choices) intLiteral() string {
@@ -166,7 +174,7 @@ func (c *choices) intLiteral() string {
 func (c *choices) integer(depth int) string {
 	kinds := 5
 	if depth > 0 {
-		kinds = 6
+		kinds = 10
 	}
 	switch c.n(kinds) {
 	case 0, 1:
@@ -177,6 +185,12 @@ func (c *choices) integer(depth int) string {
 		return fmt.Sprintf("size(%s)", pick(c, sets...))
 	case 4:
 		return fmt.Sprintf("size(%s)", c.text(depth-1))
+	case 5, 6:
+		return fmt.Sprintf("(%s %s %s)", c.integer(depth-1), pick(c, "+", "-", "*"), c.integer(depth-1))
+	case 7:
+		return fmt.Sprintf("(%s %s %s)", c.integer(depth-1), pick(c, "/", "%"), pick(c, "2", "-1", "7", "100", "-9223372036854775808", "(3 * 4)"))
+	case 8:
+		return fmt.Sprintf("-(%s)", c.integer(depth-1))
 	}
 	return fmt.Sprintf("(%s ? %s : %s)", c.condition(depth-1), c.integer(depth-1), c.integer(depth-1))
 }

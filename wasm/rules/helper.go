@@ -12,6 +12,7 @@ const (
 	helperSuffix                 // (a, b) i32: a.endsWith(b)
 	helperContains               // (a, b) i32: a.contains(b)
 	helperRunes                  // (a) i64: size(a)
+	helperOverflow               // (x, y i64) i32: x * y is no int64
 )
 
 // Parameters of every helper.
@@ -26,8 +27,11 @@ func (g *generator) helper(h helper) uint32 {
 		return i
 	}
 	f := &function{signature: signature{params: []valueType{i32, i32}, result: i32}}
-	if h == helperRunes {
+	switch h {
+	case helperRunes:
 		f.signature = signature{params: []valueType{i32}, result: i64}
+	case helperOverflow:
+		f.params = []valueType{i64, i64}
 	}
 	i := uint32(len(g.module.functions))
 	g.module.functions = append(g.module.functions, f)
@@ -45,6 +49,8 @@ func (g *generator) helper(h helper) uint32 {
 		contains(f, g.helper(helperSame))
 	case helperRunes:
 		runes(f)
+	case helperOverflow:
+		overflows(f)
 	}
 	return i
 }

@@ -39,23 +39,30 @@ const (
 	opI64Eq     opcode = 0x51
 	opI64Ne     opcode = 0x52
 	opI64LtS    opcode = 0x53
+	opI64LtU    opcode = 0x54
 	opI64GtS    opcode = 0x55
 	opI64LeS    opcode = 0x57
 	opI64GeS    opcode = 0x59
 	opI32Add    opcode = 0x6a
 	opI32Sub    opcode = 0x6b
 	opI32And    opcode = 0x71
+	opI32Mul    opcode = 0x6c
 	opI32Or     opcode = 0x72
+	opI32Shl    opcode = 0x74
 	opI32ShrU   opcode = 0x76
 	opI64Ctz    opcode = 0x7a
 	opI64Popcnt opcode = 0x7b
 	opI64Add    opcode = 0x7c
 	opI64Sub    opcode = 0x7d
 	opI64Mul    opcode = 0x7e
+	opI64DivS   opcode = 0x7f
+	opI64RemS   opcode = 0x81
 	opI64And    opcode = 0x83
 	opI64Or     opcode = 0x84
 	opI64Xor    opcode = 0x85
+	opI64ShrU   opcode = 0x88
 	opI32Wrap   opcode = 0xa7
+	opI64Extend opcode = 0xad // of an unsigned i32
 )
 
 // valueType is a WebAssembly value type, or what a block leaves on the stack.

@@ -89,28 +89,32 @@ func (g *generator) sameSet(a, b *fact) code {
 }
 
 // size generates size() of a set or string.
-func (g *generator) size(v value) (code, error) {
-	var c code
+func (g *generator) size(e, operand ast.Expr) (value, error) {
+	v, err := g.value(operand)
+	if err != nil {
+		return value{}, err
+	}
+	result := value{kind: integer, expr: e}
 	switch {
 	case v.kind == set:
 		for i := range 4 {
-			c.add(g.word(v.fact, i))
-			c.op(opI64Popcnt)
+			result.code.add(g.word(v.fact, i))
+			result.code.op(opI64Popcnt)
 			if i > 0 {
-				c.op(opI64Add)
+				result.code.op(opI64Add)
 			}
 		}
-		return c, nil
 	case v.isText():
 		ref, err := g.text(v)
 		if err != nil {
-			return nil, err
+			return value{}, err
 		}
-		c.add(ref)
-		c.index(opCall, g.helper(helperRunes))
-		return c, nil
+		result.code.add(ref)
+		result.code.index(opCall, g.helper(helperRunes))
+	default:
+		return value{}, g.errorf(v.expr, "not supported: size of %s", v.kind)
 	}
-	return nil, g.errorf(v.expr, "not supported: size of %s", v.kind)
+	return result, nil
 }
 
 // isEmptyTest reports whether a is the size of a set and b the literal n: how
