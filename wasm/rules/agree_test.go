@@ -3,6 +3,7 @@ package rules_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -79,6 +80,9 @@ func newReference(t testing.TB) *reference {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if env, err = env.Extend(networks(), clock("hour"), clock("weekday"), clock("date")); err != nil {
+		t.Fatal(err)
+	}
 	return &reference{env}
 }
 
@@ -124,6 +128,8 @@ func activation(v *abi.Visit) map[string]any {
 	put(abi.FactCountry, "visit.country", string(v.Country[:]), "")
 	text(abi.FactCountry, "visit.region", v.Region)
 	text(abi.FactLanguage, "visit.language", v.Language)
+	put(abi.FactIP, "visit.ip", address{netip.AddrFrom16(v.IP)}, address{netip.IPv6Unspecified()})
+	put(abi.FactHash, "visit.hash", int64(v.Hash>>1), int64(0))
 	put(abi.FactClock, "visit.hour", int64(v.Hour), int64(0))
 	put(abi.FactClock, "visit.weekday", int64(v.Weekday), int64(0))
 	put(abi.FactClock, "visit.date", int64(v.Date), int64(0))

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"math"
+	"net/netip"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -102,6 +104,7 @@ func (r *reader) visitFields(c *Case) map[string]field {
 	number("hour", 0, 23, func(v *abi.Visit, n int64) { v.Hour = uint8(n) })
 	number("weekday", 1, 7, func(v *abi.Visit, n int64) { v.Weekday = uint8(n) })
 	number("date", 0, 99991231, func(v *abi.Visit, n int64) { v.Date = uint32(n) })
+	number("hash", 0, math.MaxInt64, func(v *abi.Visit, n int64) { v.Hash = uint64(n) << 1 })
 	for name, at := range map[string]func(v *abi.Visit) *[]byte{
 		"browser":        func(v *abi.Visit) *[]byte { return &v.Browser },
 		"region":         func(v *abi.Visit) *[]byte { return &v.Region },
@@ -134,6 +137,14 @@ func (r *reader) visitFields(c *Case) map[string]field {
 	fields["bot"] = func(n *yaml.Node) {
 		b := r.boolean(n, "bot")
 		add(func(v *abi.Visit) { v.Bot = b })
+	}
+	fields["ip"] = func(n *yaml.Node) {
+		a, err := netip.ParseAddr(r.text(n, "ip", MaxName))
+		if err != nil || a.Zone() != "" {
+			r.fail(n, "ip is %s; want an address such as 203.0.113.7 or 2001:db8::7", describe(n))
+			return
+		}
+		add(func(v *abi.Visit) { v.IP = a.As16() })
 	}
 	fields["time"] = func(n *yaml.Node) { add(r.time(n)) }
 	fields["os"] = func(n *yaml.Node) { r.id(c, n, "os", func(v *abi.Visit, number uint8) { v.OS = number }) }

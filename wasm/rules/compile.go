@@ -120,6 +120,7 @@ type generator struct {
 	fallible  bool              // whether the erred local is in use
 	needs     abi.Facts         // the facts that the rules so far use
 	literals  map[string]uint32 // references to the literals in the data segment
+	tables    map[string]uint32 // addresses of the tables
 	helpers   map[helper]uint32 // functions emitted so far
 
 	// Of the rule at hand.
@@ -139,6 +140,7 @@ func newGenerator(platforms Platforms) *generator {
 	g := &generator{
 		platforms: platforms,
 		literals:  map[string]uint32{},
+		tables:    map[string]uint32{},
 		helpers:   map[helper]uint32{},
 		temps:     map[valueType]*temporaries{i32: {}, i64: {}},
 	}
@@ -252,4 +254,18 @@ func (g *generator) literal(s string) (uint32, error) {
 	g.module.data = append(g.module.data, s...)
 	g.literals[s] = ref
 	return ref, nil
+}
+
+// table returns the address of a table, which it adds if it is new.
+func (g *generator) table(content []byte) (uint32, error) {
+	if at, ok := g.tables[string(content)]; ok {
+		return at, nil
+	}
+	if len(g.module.tables)+len(content) > maxTables {
+		return 0, fmt.Errorf("the rules need more than %d bytes of tables for time zones and matches()", maxTables)
+	}
+	at := tableAddress + uint32(len(g.module.tables))
+	g.module.tables = append(g.module.tables, content...)
+	g.tables[string(content)] = at
+	return at, nil
 }

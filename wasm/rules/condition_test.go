@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"suodi/wasm/abi"
@@ -16,6 +17,7 @@ func TestConditions(t *testing.T) {
 		Allow:     shipped.set("ios"),
 		Guard:     abi.Set{},
 		Browser:   []byte("WeChat"), Region: []byte("广东"), Language: []byte("zh-CN"), Host: []byte("s.example.com"),
+		IP: netip.MustParseAddr("203.0.113.77").As16(), Hash: 2_000_003 << 1,
 		Slug: []byte("a"), Path: []byte("/docs/intro/page"), Query: []byte("utm_source=wechat&x=1"),
 		UserAgent: []byte("Mozilla/5.0 MicroMessenger/8.0.49 bad \xff\xe5\x9b"), Referrer: []byte("https://s.example.com/docs/intro/page"),
 	}
@@ -82,6 +84,14 @@ func TestConditions(t *testing.T) {
 		{`(visit.bot ? visit.host : visit.path) == "/docs/intro/page"`, true},
 		{`(visit.bot ? "a" : visit.country) in ["CN", "TW"]`, true},
 		{`(visit.hour > 12 ? "late" : "early").startsWith("la")`, true},
+		{`inCIDR(visit.ip, "203.0.113.0/24") && inCIDR(visit.ip, "203.0.113.77")`, true},
+		{`inCIDR(visit.ip, "203.0.113.64/29")`, false},
+		{`inCIDR(visit.ip, ["10.0.0.0/8", "203.0.113.76/31"])`, true},
+		{`inCIDR(visit.ip, "::ffff:203.0.113.0/120") && inCIDR(visit.ip, "0.0.0.0/0")`, true},
+		{`inCIDR(visit.ip, "::/0") || inCIDR(visit.ip, [])`, false},
+		{`visit.hash == 2000003 && visit.hash % 100 < 5`, true},
+		{`hour(1790818200, "Asia/Shanghai") == 9 && date(1790818200, "America/New_York") == 20260930`, true},
+		{`weekday(1790818200, "UTC") == 4`, true},
 	} {
 		t.Run(c.when, func(t *testing.T) {
 			_, m := compile(t, oneRule(c.when))

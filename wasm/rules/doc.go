@@ -35,11 +35,14 @@
 //	visit.platform, visit.os                     one platform: ==, !=, in [ids]
 //	visit.device                                 "mobile", "tablet", "desktop", "unknown": same
 //	visit.bot                                    bool
-//	visit.hour, weekday, date, time, os_major, browser_major
+//	visit.hour, weekday, date, time, hash, os_major, browser_major
 //	                                             int: == != < <= > >=, in [ints]
 //	visit.country, region, browser, language, host, slug, path, query,
 //	visit.referrer, user_agent, requested_with   string: == !=, in [strings],
 //	    startsWith, endsWith, contains, size (in code points)
+//	visit.ip                                     inCIDR(visit.ip, "10.0.0.0/8"), inCIDR(visit.ip, ["…", …])
+//	hour(visit.time, "Asia/Shanghai"), weekday(…), date(…)
+//	                                             int, in that zone; an error outside the years 2000 to 2099
 //	ints: + - * and the sign; / and % by a literal that is not 0
 //	&& || ! ?: ( ) and literals of bool, int and string
 //
@@ -50,6 +53,10 @@
 // A fact that the visit does not hold reads as false, zero, "unknown" (device),
 // the empty string or the empty set. Whatever else CEL knows is refused, with
 // its place.
+//
+// visit.hash is the visit hash without its lowest bit, so that it is never
+// negative and visit.hash % 100 < 5 holds for five visits of a hundred. An IPv4
+// address is in no IPv6 network, a missing one in none at all.
 //
 // Rules that guide or route may not test for bots or crawlers, so that a
 // crawler sees what a person on its platform sees; nor may an allow rule that
@@ -66,6 +73,8 @@
 //
 //	visitAddress  the visit, abi.BufferSize bytes
 //	dataAddress   literals and route URLs, each once
+//	tableAddress  time zones: when an offset came into force, i64, and the
+//	              offset, i32
 //
 // The module writes nothing and has no imports, tables or globals. The same
 // source and catalog give the same bytes.

@@ -19,8 +19,11 @@ const (
 	maxDepth = 100 // how deep a condition may nest
 )
 
-// setType is a set of platforms to CEL.
-var setType = cel.OpaqueType("platforms")
+// Types of the language that CEL does not have.
+var (
+	setType     = cel.OpaqueType("platforms")
+	addressType = cel.OpaqueType("address")
+)
 
 // newEnvironment returns the CEL environment that conditions are checked in.
 func newEnvironment() (*cel.Env, error) {
@@ -36,6 +39,13 @@ func newEnvironment() (*cel.Env, error) {
 			cel.MemberOverload("platforms_size", []*cel.Type{setType}, cel.IntType)),
 		cel.Function(operators.In,
 			cel.Overload("in_platforms", []*cel.Type{cel.StringType, setType}, cel.BoolType)),
+		cel.Function("inCIDR",
+			cel.Overload("in_cidr_string", []*cel.Type{addressType, cel.StringType}, cel.BoolType),
+			cel.Overload("in_cidr_list", []*cel.Type{addressType, cel.ListType(cel.StringType)}, cel.BoolType)),
+	}
+	for _, name := range []string{"hour", "weekday", "date"} {
+		options = append(options, cel.Function(name,
+			cel.Overload(name+"_int_string", []*cel.Type{cel.IntType, cel.StringType}, cel.IntType)))
 	}
 	for _, f := range facts {
 		t := cel.StringType
@@ -46,6 +56,8 @@ func newEnvironment() (*cel.Env, error) {
 			t = cel.IntType
 		case set:
 			t = setType
+		case address:
+			t = addressType
 		}
 		options = append(options, cel.Variable(f.name, t))
 	}
@@ -123,6 +135,9 @@ func typeName(t *cel.Type) string {
 	case types.ListKind:
 		return "a list"
 	case types.OpaqueKind:
+		if t.IsExactType(addressType) {
+			return "an address"
+		}
 		return "a set of platforms"
 	}
 	return t.String()
@@ -179,12 +194,12 @@ var callable = []string{
 	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional,
 	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
 	operators.In, operators.Add, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo, operators.Negate,
-	"intersects", "size", "startsWith", "endsWith", "contains",
+	"intersects", "size", "startsWith", "endsWith", "contains", "inCIDR", "hour", "weekday", "date",
 }
 
 // laterFunctions are functions the language will have.
 var laterFunctions = []string{
-	"lowerAscii", "matches", "inCIDR", "hour",
+	"lowerAscii", "matches",
 }
 
 // supported refuses what the language does not have, by its own name, before
@@ -220,7 +235,7 @@ func (c *condition) supported(e ast.Expr) error {
 			case slices.Contains(laterFunctions, name):
 				return c.errorf(e, "not supported yet: %s", word)
 			case word == name:
-				return c.errorf(e, "not supported: %s()%s", name, didYouMean(name, callable[len(callable)-5:]))
+				return c.errorf(e, "not supported: %s()%s", name, didYouMean(name, callable[slices.Index(callable, "intersects"):]))
 			}
 			return c.errorf(e, "not supported: %s", word)
 		}
@@ -244,8 +259,6 @@ func (c *condition) supportedAll(list []ast.Expr) error {
 
 func (c *condition) unknownName(e ast.Expr, name string) error {
 	switch {
-	case slices.Contains(laterFacts, name):
-		return c.errorf(e, "not supported yet: %s", name)
 	case name == "visit" || name == "link":
 		return c.errorf(e, "%s is no value; its facts are, such as %s", name, factNames()[slices.IndexFunc(facts, func(f fact) bool {
 			return strings.HasPrefix(f.name, name)

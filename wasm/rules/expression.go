@@ -79,8 +79,12 @@ func (g *generator) factValue(e ast.Expr) (value, error) {
 	}
 	g.needs |= f.need
 	v := value{kind: f.kind, expr: e, fact: f}
-	if f.kind != set {
+	if f.kind != set && f.kind != address {
 		v.code = g.read(f.load, f.off)
+	}
+	if f.drop > 0 {
+		v.code.i64(f.drop)
+		v.code.op(opI64ShrU)
 	}
 	return v, nil
 }
@@ -98,6 +102,8 @@ func (g *generator) call(e ast.Expr, call ast.CallExpr) (value, error) {
 		return g.arithmetic(e, name, call.Args())
 	case "size":
 		return g.size(e, operands(call)[0])
+	case "hour", "weekday", "date":
+		return g.clock(e, name, call.Args())
 	}
 	return g.predicate(e, call)
 }
@@ -141,6 +147,8 @@ func (g *generator) predicate(e ast.Expr, call ast.CallExpr) (value, error) {
 		c, err = g.membership(v[0], v[1])
 	case "intersects":
 		c, err = g.intersects(v[0], v[1])
+	case "inCIDR":
+		c, err = g.inNetworks(v[0], v[1])
 	case "startsWith", "endsWith", "contains":
 		c, err = g.search(name, v[0], v[1])
 	default:

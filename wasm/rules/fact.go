@@ -33,34 +33,38 @@ type fact struct {
 	need abi.Facts
 	off  uint32 // from the visit's start
 	load opcode // of the kinds that one load reads
+	drop int64  // how many low bits of what is read do not count
 }
 
 // facts lists them all.
 var facts = []fact{
-	{"visit.platforms", set, abi.FactPlatforms, abi.OffPlatforms, 0},
-	{"visit.platform", platform, abi.FactPlatforms, abi.OffPlatform, opI32Load16},
-	{"visit.os", platform, abi.FactPlatforms, abi.OffOS, opI32Load16},
-	{"visit.device", device, abi.FactPlatforms, abi.OffDevice, opI32Load8},
-	{"visit.bot", boolean, abi.FactPlatforms, abi.OffBot, opI32Load8},
-	{"link.allow", set, abi.FactLink, abi.OffAllow, 0},
-	{"link.guard", set, abi.FactLink, abi.OffGuard, 0},
-	{"visit.os_major", integer, abi.FactVersions, abi.OffOSMajor, opI64Load16},
-	{"visit.browser_major", integer, abi.FactVersions, abi.OffBrowserMajor, opI64Load16},
-	{"visit.browser", text, abi.FactVersions, abi.OffBrowser, opI32Load},
-	{"visit.country", country, abi.FactCountry, abi.OffCountry, opI32Load16},
-	{"visit.region", text, abi.FactCountry, abi.OffRegion, opI32Load},
-	{"visit.language", text, abi.FactLanguage, abi.OffLanguage, opI32Load},
-	{"visit.hour", integer, abi.FactClock, abi.OffHour, opI64Load8},
-	{"visit.weekday", integer, abi.FactClock, abi.OffWeekday, opI64Load8},
-	{"visit.date", integer, abi.FactClock, abi.OffDate, opI64Load32},
-	{"visit.time", integer, abi.FactClock, abi.OffTime, opI64Load},
-	{"visit.host", text, abi.FactHost, abi.OffHost, opI32Load},
-	{"visit.slug", text, abi.FactSlug, abi.OffSlug, opI32Load},
-	{"visit.path", text, abi.FactPath, abi.OffPath, opI32Load},
-	{"visit.query", text, abi.FactQuery, abi.OffQuery, opI32Load},
-	{"visit.referrer", text, abi.FactReferrer, abi.OffReferrer, opI32Load},
-	{"visit.user_agent", text, abi.FactUserAgent, abi.OffUserAgent, opI32Load},
-	{"visit.requested_with", text, abi.FactRequestedWith, abi.OffRequestedWith, opI32Load},
+	{name: "visit.platforms", kind: set, need: abi.FactPlatforms, off: abi.OffPlatforms},
+	{name: "visit.platform", kind: platform, need: abi.FactPlatforms, off: abi.OffPlatform, load: opI32Load16},
+	{name: "visit.os", kind: platform, need: abi.FactPlatforms, off: abi.OffOS, load: opI32Load16},
+	{name: "visit.device", kind: device, need: abi.FactPlatforms, off: abi.OffDevice, load: opI32Load8},
+	{name: "visit.bot", kind: boolean, need: abi.FactPlatforms, off: abi.OffBot, load: opI32Load8},
+	{name: "link.allow", kind: set, need: abi.FactLink, off: abi.OffAllow},
+	{name: "link.guard", kind: set, need: abi.FactLink, off: abi.OffGuard},
+	{name: "visit.os_major", kind: integer, need: abi.FactVersions, off: abi.OffOSMajor, load: opI64Load16},
+	{name: "visit.browser_major", kind: integer, need: abi.FactVersions, off: abi.OffBrowserMajor, load: opI64Load16},
+	{name: "visit.browser", kind: text, need: abi.FactVersions, off: abi.OffBrowser, load: opI32Load},
+	{name: "visit.country", kind: country, need: abi.FactCountry, off: abi.OffCountry, load: opI32Load16},
+	{name: "visit.region", kind: text, need: abi.FactCountry, off: abi.OffRegion, load: opI32Load},
+	{name: "visit.language", kind: text, need: abi.FactLanguage, off: abi.OffLanguage, load: opI32Load},
+	{name: "visit.hour", kind: integer, need: abi.FactClock, off: abi.OffHour, load: opI64Load8},
+	{name: "visit.weekday", kind: integer, need: abi.FactClock, off: abi.OffWeekday, load: opI64Load8},
+	{name: "visit.date", kind: integer, need: abi.FactClock, off: abi.OffDate, load: opI64Load32},
+	{name: "visit.time", kind: integer, need: abi.FactClock, off: abi.OffTime, load: opI64Load},
+	// One bit less than the visit has, so that it is an int and never negative.
+	{name: "visit.hash", kind: integer, need: abi.FactHash, off: abi.OffHash, load: opI64Load, drop: 1},
+	{name: "visit.ip", kind: address, need: abi.FactIP, off: abi.OffIP},
+	{name: "visit.host", kind: text, need: abi.FactHost, off: abi.OffHost, load: opI32Load},
+	{name: "visit.slug", kind: text, need: abi.FactSlug, off: abi.OffSlug, load: opI32Load},
+	{name: "visit.path", kind: text, need: abi.FactPath, off: abi.OffPath, load: opI32Load},
+	{name: "visit.query", kind: text, need: abi.FactQuery, off: abi.OffQuery, load: opI32Load},
+	{name: "visit.referrer", kind: text, need: abi.FactReferrer, off: abi.OffReferrer, load: opI32Load},
+	{name: "visit.user_agent", kind: text, need: abi.FactUserAgent, off: abi.OffUserAgent, load: opI32Load},
+	{name: "visit.requested_with", kind: text, need: abi.FactRequestedWith, off: abi.OffRequestedWith, load: opI32Load},
 }
 
 // factNamed returns the fact of that name, or nil.
@@ -78,9 +82,6 @@ func factNames() []string {
 	}
 	return names
 }
-
-// laterFacts are facts that the language will have.
-var laterFacts = []string{"visit.ip", "visit.hash"}
 
 // deviceNames are the devices' words, in the order of their numbers.
 var deviceNames = []string{"unknown", "mobile", "tablet", "desktop"}

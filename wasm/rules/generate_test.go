@@ -3,6 +3,7 @@ package rules_test
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -78,8 +79,12 @@ func (c *choices) visit() *abi.Visit {
 		OSMajor: uint16(pick(c, 0, 1, 7, 17, 65535)), BrowserMajor: uint16(pick(c, 0, 1, 7, 120, 65535)),
 		Weekday: uint8(1 + c.n(7)), Hour: uint8(c.n(24)), Date: uint32(pick(c, 20261001, 7, 99991231)),
 		Country: pick(c, [2]byte{'C', 'N'}, [2]byte{'U', 'S'}, [2]byte{'Z', 'Z'}),
-		Time:    pick(c, 0, 1, 7, -1, math.MinInt64, math.MaxInt64, int64(c.uint64())),
-		Hash:    c.uint64(), Platforms: set(), Allow: set(), Guard: set(),
+		Time: pick(c, 0, 1, 7, -1, math.MinInt64, math.MaxInt64, int64(c.uint64()), 946684799, 946684800, 4102444799, 4102444800,
+			946684800+int64(c.uint64()%3155760000), 1_700_000_000+int64(c.uint64()%100_000_000)),
+		IP: pick(c, [16]byte{}, netip.MustParseAddr("10.1.2.3").As16(), netip.MustParseAddr("10.1.3.0").As16(), netip.MustParseAddr("11.0.0.1").As16(),
+			netip.MustParseAddr("2001:db8::1").As16(), netip.MustParseAddr("2001:db8:0:0:8000::").As16(), netip.MustParseAddr("::1").As16(),
+			netip.MustParseAddr("::ffff:0.0.0.0").As16(), netip.MustParseAddr("ffff:ffff::").As16(), netip.MustParseAddr("::fffe:10.1.2.3").As16()),
+		Hash: c.uint64(), Platforms: set(), Allow: set(), Guard: set(),
 		Browser: c.bytes(), Region: c.bytes(), Language: c.bytes(), Host: c.bytes(), Slug: c.bytes(), Path: c.bytes(),
 		Query: c.bytes(), Referrer: c.bytes(), UserAgent: c.bytes(), RequestedWith: c.bytes(),
 	}
@@ -90,7 +95,7 @@ func (c *choices) visit() *abi.Visit {
 }
 
 var (
-	intFacts  = []string{"visit.hour", "visit.weekday", "visit.date", "visit.time", "visit.os_major", "visit.browser_major"}
+	intFacts  = []string{"visit.hour", "visit.weekday", "visit.date", "visit.time", "visit.os_major", "visit.browser_major", "visit.hash"}
 	textFacts = []string{
 		"visit.region", "visit.browser", "visit.language", "visit.host", "visit.slug", "visit.path",
 		"visit.query", "visit.referrer", "visit.user_agent", "visit.requested_with",
@@ -113,7 +118,7 @@ func (c *choices) id() string { return strconv.Quote(pick(c, shipped.IDs()...)) 
 func (c *choices) condition(depth int) string {
 	kinds := 12
 	if depth > 0 {
-		kinds = 22
+		kinds = 23
 	}
 	switch kind := c.n(kinds); kind {
 	case 0:
@@ -154,11 +159,18 @@ func (c *choices) condition(depth int) string {
 		return fmt.Sprintf("(%s && %s)", c.condition(depth-1), c.condition(depth-1))
 	case 15, 16:
 		return fmt.Sprintf("(%s || %s)", c.condition(depth-1), c.condition(depth-1))
+	case 20:
+		return fmt.Sprintf("inCIDR(visit.ip, %s)", pick(c, c.network(), c.list(c.network)))
 	case 17, 18, 19:
 		return fmt.Sprintf("%s %s %s", c.risky(), pick(c, "==", "<", ">="), c.integer(depth-1))
 	}
 	return pick(c, fmt.Sprintf("(%s ? %s : %s)", c.condition(depth-1), c.condition(depth-1), c.condition(depth-1)),
 		fmt.Sprintf("(%s) == (%s)", c.condition(depth-1), c.condition(depth-1)))
+}
+
+func (c *choices) network() string {
+	return strconv.Quote(pick(c, "0.0.0.0/0", "10.0.0.0/8", "10.1.2.3", "10.1.2.0/23", "::ffff:10.1.2.0/120", "::/0", "::/64",
+		"::/80", "::ffff:0:0/96", "2001:db8::/32", "2001:db8::1/128", "2001:db8:0:0:8000::/65", "ffff::/16"))
 }
 
 // risky makes an int that is likely to be out of range.
@@ -174,11 +186,15 @@ func (c *choices) intLiteral() string {
 func (c *choices) integer(depth int) string {
 	kinds := 5
 	if depth > 0 {
-		kinds = 10
+		kinds = 12
 	}
 	switch c.n(kinds) {
 	case 0, 1:
 		return pick(c, intFacts...)
+	case 9, 10:
+		time := pick(c, "visit.time", "visit.time", "visit.time", c.integer(depth-1))
+		return fmt.Sprintf("%s(%s, %q)", pick(c, "hour", "weekday", "date"), time,
+			pick(c, "Asia/Shanghai", "UTC", "America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"))
 	case 2:
 		return c.intLiteral()
 	case 3:

@@ -13,6 +13,8 @@ const (
 	helperContains               // (a, b) i32: a.contains(b)
 	helperRunes                  // (a) i64: size(a)
 	helperOverflow               // (x, y i64) i32: x * y is no int64
+	helperZone                   // (time i64, table, entries i32) i64: seconds east of UTC
+	helperDate                   // (days i64) i64: year*10000 + month*100 + day
 )
 
 // Parameters of every helper.
@@ -32,6 +34,10 @@ func (g *generator) helper(h helper) uint32 {
 		f.signature = signature{params: []valueType{i32}, result: i64}
 	case helperOverflow:
 		f.params = []valueType{i64, i64}
+	case helperZone:
+		f.signature = signature{params: []valueType{i64, i32, i32}, result: i64}
+	case helperDate:
+		f.signature = signature{params: []valueType{i64}, result: i64}
 	}
 	i := uint32(len(g.module.functions))
 	g.module.functions = append(g.module.functions, f)
@@ -51,6 +57,10 @@ func (g *generator) helper(h helper) uint32 {
 		runes(f)
 	case helperOverflow:
 		overflows(f)
+	case helperZone:
+		zoneOffset(f)
+	case helperDate:
+		civil(f)
 	}
 	return i
 }

@@ -16,6 +16,10 @@ const (
 	// maxData keeps every literal within reach of a 16-bit offset from
 	// visitAddress.
 	maxData = 48 << 10
+
+	// Tables stand behind the room for literals.
+	tableAddress = dataAddress + maxData
+	maxTables    = 128 << 10
 )
 
 // The sections of a module, in their order; custom ones may stand anywhere.
@@ -81,6 +85,7 @@ func (f *function) encode() []byte {
 type module struct {
 	functions []*function
 	data      []byte // at dataAddress
+	tables    []byte // at tableAddress
 	custom    []byte // the manifest
 }
 
@@ -114,13 +119,21 @@ func (m *module) encode() []byte {
 	b = appendSection(b, sectionMemory, vector([][]byte{limits}))
 	b = appendSection(b, sectionExport, vector(exports))
 	b = appendSection(b, sectionCode, vector(bodies))
-	if len(m.data) > 0 {
-		var address code
-		address.i32(dataAddress)
-		address.op(opEnd)
-		segment := append([]byte{0}, address...)
-		segment = append(appendUnsigned(segment, uint64(len(m.data))), m.data...)
-		b = appendSection(b, sectionData, vector([][]byte{segment}))
+	var segments [][]byte
+	for _, s := range []struct {
+		at    int32
+		bytes []byte
+	}{{dataAddress, m.data}, {tableAddress, m.tables}} {
+		if len(s.bytes) > 0 {
+			var address code
+			address.i32(s.at)
+			address.op(opEnd)
+			segment := append([]byte{0}, address...)
+			segments = append(segments, append(appendUnsigned(segment, uint64(len(s.bytes))), s.bytes...))
+		}
+	}
+	if len(segments) > 0 {
+		b = appendSection(b, sectionData, vector(segments))
 	}
 	return appendSection(b, sectionCustom, append(appendName(nil, abi.ManifestSection), m.custom...))
 }
@@ -128,6 +141,9 @@ func (m *module) encode() []byte {
 // pages returns the memory's size. Searches read eight bytes at a time, so up
 // to seven bytes behind the last literal must be there.
 func (m *module) pages() uint64 {
+	if len(m.tables) > 0 {
+		return uint64(tableAddress+len(m.tables)+8+pageSize-1) / pageSize
+	}
 	return uint64(dataAddress+len(m.data)+8+pageSize-1) / pageSize
 }
 
