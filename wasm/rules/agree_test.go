@@ -80,7 +80,7 @@ func newReference(t testing.TB) *reference {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if env, err = env.Extend(networks(), clock("hour"), clock("weekday"), clock("date")); err != nil {
+	if env, err = env.Extend(networks(), lowering(), clock("hour"), clock("weekday"), clock("date")); err != nil {
 		t.Fatal(err)
 	}
 	return &reference{env}

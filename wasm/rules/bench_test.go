@@ -95,7 +95,27 @@ func BenchmarkStrings(b *testing.B) {
 		{"equal", `visit.user_agent == "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X)"`},
 		{"startsWith", `visit.user_agent.startsWith("Mozilla/5.0 (Linux")`},
 		{"endsWith", `visit.user_agent.endsWith("zh_TW")`},
+		{"lowerAscii contains", `visit.user_agent.lowerAscii().contains("nettype/5g")`},
+		{"lowerAscii equal", `visit.host.lowerAscii() == "t.example.com"`},
+		{"matches", `visit.user_agent.matches("MicroMessenger/(6|7)[.]")`},
+		{"matches anchored", `visit.path.matches("^/docs/[a-z]+$")`},
 		{"size", `size(visit.user_agent) > 1000`},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			_, m := compile(b, oneRule(bench.when))
+			benchmarkCall(b, m, &tenVisit, abi.Pass)
+		})
+	}
+}
+
+// BenchmarkFunctions measures the functions that are not of strings.
+func BenchmarkFunctions(b *testing.B) {
+	for _, bench := range []struct{ name, when string }{
+		{"inCIDR", `inCIDR(visit.ip, ["10.0.0.0/8", "172.16.0.0/12", "2001:db8::/32"])`},
+		{"hour", `hour(visit.time, "Asia/Shanghai") == 3`},
+		{"date", `date(visit.time, "America/New_York") == 3`},
+		{"arithmetic", `visit.hour * 60 + visit.os_major > 3000`},
+		{"hash", `visit.hash % 100 > 99`},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			_, m := compile(b, oneRule(bench.when))

@@ -122,6 +122,7 @@ type generator struct {
 	literals  map[string]uint32 // references to the literals in the data segment
 	tables    map[string]uint32 // addresses of the tables
 	helpers   map[helper]uint32 // functions emitted so far
+	work      int               // left for patterns
 
 	// Of the rule at hand.
 	*condition
@@ -142,6 +143,7 @@ func newGenerator(platforms Platforms) *generator {
 		literals:  map[string]uint32{},
 		tables:    map[string]uint32{},
 		helpers:   map[helper]uint32{},
+		work:      maxWork,
 		temps:     map[valueType]*temporaries{i32: {}, i64: {}},
 	}
 	constant := func(export string, n int32) *function {

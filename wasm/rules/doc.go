@@ -39,7 +39,8 @@
 //	                                             int: == != < <= > >=, in [ints]
 //	visit.country, region, browser, language, host, slug, path, query,
 //	visit.referrer, user_agent, requested_with   string: == !=, in [strings],
-//	    startsWith, endsWith, contains, size (in code points)
+//	    startsWith, endsWith, contains, size (in code points),
+//	    lowerAscii, matches (a literal in RE2 syntax)
 //	visit.ip                                     inCIDR(visit.ip, "10.0.0.0/8"), inCIDR(visit.ip, ["…", …])
 //	hour(visit.time, "Asia/Shanghai"), weekday(…), date(…)
 //	                                             int, in that zone; an error outside the years 2000 to 2099
@@ -58,6 +59,11 @@
 // negative and visit.hash % 100 < 5 holds for five visits of a hundred. An IPv4
 // address is in no IPv6 network, a missing one in none at all.
 //
+// Strings are bytes as the client sent them. lowerAscii leaves what is no ASCII
+// letter alone; to matches a byte that is not UTF-8 is a U+FFFD of its own, as
+// to package regexp. A pattern becomes a table of at most 32 KiB; one that needs
+// more is refused.
+//
 // Rules that guide or route may not test for bots or crawlers, so that a
 // crawler sees what a person on its platform sees; nor may an allow rule that
 // stands before one of those.
@@ -68,13 +74,14 @@
 // on the stack. A bool is an i32, 2 for an error where one is possible, an int
 // an i64. Errors of ints and strings are noted in a local that the predicate
 // around them looks at. A string is one i32 as in the
-// visit's head, offset in the low and length in the high 16 bits; literals
+// visit's head, offset in the low and length in the high 16 bits (the highest of
+// which says, in values that may be folded, that upper case is lower); literals
 // stand behind the visit's buffer, so that one offset reaches both:
 //
 //	visitAddress  the visit, abi.BufferSize bytes
 //	dataAddress   literals and route URLs, each once
 //	tableAddress  time zones: when an offset came into force, i64, and the
-//	              offset, i32
+//	              offset, i32; patterns: deterministic automata over bytes
 //
 // The module writes nothing and has no imports, tables or globals. The same
 // source and catalog give the same bytes.

@@ -39,6 +39,7 @@ func newEnvironment() (*cel.Env, error) {
 			cel.MemberOverload("platforms_size", []*cel.Type{setType}, cel.IntType)),
 		cel.Function(operators.In,
 			cel.Overload("in_platforms", []*cel.Type{cel.StringType, setType}, cel.BoolType)),
+		cel.Function("lowerAscii", cel.MemberOverload("string_lower_ascii", []*cel.Type{cel.StringType}, cel.StringType)),
 		cel.Function("inCIDR",
 			cel.Overload("in_cidr_string", []*cel.Type{addressType, cel.StringType}, cel.BoolType),
 			cel.Overload("in_cidr_list", []*cel.Type{addressType, cel.ListType(cel.StringType)}, cel.BoolType)),
@@ -194,12 +195,7 @@ var callable = []string{
 	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional,
 	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
 	operators.In, operators.Add, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo, operators.Negate,
-	"intersects", "size", "startsWith", "endsWith", "contains", "inCIDR", "hour", "weekday", "date",
-}
-
-// laterFunctions are functions the language will have.
-var laterFunctions = []string{
-	"lowerAscii", "matches",
+	"intersects", "size", "startsWith", "endsWith", "contains", "lowerAscii", "matches", "inCIDR", "hour", "weekday", "date",
 }
 
 // supported refuses what the language does not have, by its own name, before
@@ -232,8 +228,6 @@ func (c *condition) supported(e ast.Expr) error {
 		if !slices.Contains(callable, name) {
 			word := displayName(name)
 			switch {
-			case slices.Contains(laterFunctions, name):
-				return c.errorf(e, "not supported yet: %s", word)
 			case word == name:
 				return c.errorf(e, "not supported: %s()%s", name, didYouMean(name, callable[slices.Index(callable, "intersects"):]))
 			}

@@ -1,8 +1,38 @@
 package rules
 
+import "encoding/binary"
+
 // What the differential test needs of the inside: the environment, to let
 // cel-go evaluate in it, and the list of facts.
 var (
 	NewEnvironment = newEnvironment
 	FactNames      = factNames
 )
+
+// Pattern is a compiled pattern that Go reads as a module does.
+type Pattern struct{ p *pattern }
+
+func NewPattern(expression string) (*Pattern, error) {
+	work := maxWork
+	p, err := compilePattern(expression, &work)
+	return &Pattern{p}, err
+}
+
+func (p *Pattern) Size() int { return len(p.p.table) }
+
+func (p *Pattern) Match(text string) bool {
+	table, row := p.p.table, int(p.p.start)
+	next := func(column int) int {
+		return int(binary.LittleEndian.Uint16(table[patternRows+2*(row+column):]))
+	}
+	for i := range len(text) {
+		if row >= rowNever {
+			return row == rowMatch
+		}
+		row = next(int(table[text[i]]))
+	}
+	if row < rowNever {
+		row = next(int(binary.LittleEndian.Uint16(table[patternColumns:])) - 1)
+	}
+	return row == rowMatch
+}

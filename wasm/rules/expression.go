@@ -17,9 +17,15 @@ type value struct {
 	// fallible bools are 0, 1 or failure. Values of other kinds that end in an
 	// error say so in the local of the scope they are generated in.
 	fallible bool
+	folded   bool       // a string whose reference may have foldBit
 	fact     *fact      // if the expression is a fact and nothing else
 	literal  ref.Val    // if it is a literal
 	items    []ast.Expr // of a list
+
+	// Of a string, for honesty: whether it may be what a crawler is told by, and
+	// the literals that it may be.
+	agent bool
+	words []ast.Expr
 }
 
 // isText reports whether CEL takes the value for a string.
@@ -58,7 +64,7 @@ func (g *generator) value(e ast.Expr) (value, error) {
 			v.kind = integer
 			v.code.i64(int64(literal))
 		default:
-			v.kind = text
+			v.kind, v.words = text, []ast.Expr{e}
 		}
 		return v, nil
 	case ast.ListKind:
@@ -78,7 +84,7 @@ func (g *generator) factValue(e ast.Expr) (value, error) {
 		return value{}, g.errorf(e, "%s", g.dishonest)
 	}
 	g.needs |= f.need
-	v := value{kind: f.kind, expr: e, fact: f}
+	v := value{kind: f.kind, expr: e, fact: f, agent: f.name == "visit.user_agent" || f.name == "visit.browser"}
 	if f.kind != set && f.kind != address {
 		v.code = g.read(f.load, f.off)
 	}
@@ -102,6 +108,8 @@ func (g *generator) call(e ast.Expr, call ast.CallExpr) (value, error) {
 		return g.arithmetic(e, name, call.Args())
 	case "size":
 		return g.size(e, operands(call)[0])
+	case "lowerAscii":
+		return g.lowerASCII(e, call.Target())
 	case "hour", "weekday", "date":
 		return g.clock(e, name, call.Args())
 	}
@@ -151,6 +159,8 @@ func (g *generator) predicate(e ast.Expr, call ast.CallExpr) (value, error) {
 		c, err = g.inNetworks(v[0], v[1])
 	case "startsWith", "endsWith", "contains":
 		c, err = g.search(name, v[0], v[1])
+	case "matches":
+		c, err = g.matches(v[0], v[1])
 	default:
 		err = g.errorf(e, "not supported: %s", displayName(name))
 	}

@@ -71,3 +71,18 @@ func clock(name string) cel.EnvOption {
 			return types.Int(read(time.Unix(at, 0).In(location)))
 		})))
 }
+
+// lowering gives lowerAscii its meaning: what cel-go's extension for strings
+// says of UTF-8; bytes that are none stay what they are.
+func lowering() cel.EnvOption {
+	return cel.Function("lowerAscii", cel.MemberOverload("string_lower_ascii", []*cel.Type{cel.StringType}, cel.StringType,
+		cel.UnaryBinding(func(s ref.Val) ref.Val {
+			lower := []byte(s.(types.String))
+			for i, b := range lower {
+				if b >= 'A' && b <= 'Z' {
+					lower[i] = b + 'a' - 'A'
+				}
+			}
+			return types.String(lower)
+		})))
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"suodi/wasm/abi"
+	"suodi/wasm/rules"
 )
 
 // choices makes random conditions and visits of bytes, so that a fuzzer can
@@ -36,7 +37,7 @@ func (c *choices) uint64() (v uint64) {
 // alike to be equal, begin and contain each other often.
 var fragments = []string{
 	"", "a", "b", "ab", "aab", "aaaaaaab", "abcdefgh", "abcdefghi", "/docs/", "s.example.com", "CN", "缩地", "é", "𠮷",
-	"MicroMessenger/8.0.49", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X)", "=", "\x00", "aaaaaaaaaaaaaaaaaaaaaaab",
+	"MicroMessenger/8.0.49", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X)", "=", "\x00", "AB", "aB", "ABCDEFGH", "aBcDefghI", "@Z[", "cn", "aaaaaaaaaaaaaaaaaaaaaaab",
 }
 
 var wireFragments = append([]string{
@@ -118,7 +119,7 @@ func (c *choices) id() string { return strconv.Quote(pick(c, shipped.IDs()...)) 
 func (c *choices) condition(depth int) string {
 	kinds := 12
 	if depth > 0 {
-		kinds = 23
+		kinds = 24
 	}
 	switch kind := c.n(kinds); kind {
 	case 0:
@@ -159,6 +160,12 @@ func (c *choices) condition(depth int) string {
 		return fmt.Sprintf("(%s && %s)", c.condition(depth-1), c.condition(depth-1))
 	case 15, 16:
 		return fmt.Sprintf("(%s || %s)", c.condition(depth-1), c.condition(depth-1))
+	case 21, 22:
+		pattern := c.pattern(2)
+		if _, err := rules.NewPattern(pattern); err != nil {
+			pattern = "^a.b"
+		}
+		return fmt.Sprintf("%s.matches(%s)", c.text(depth-1), strconv.Quote(pattern))
 	case 20:
 		return fmt.Sprintf("inCIDR(visit.ip, %s)", pick(c, c.network(), c.list(c.network)))
 	case 17, 18, 19:
@@ -216,13 +223,15 @@ func (c *choices) integer(depth int) string {
 func (c *choices) text(depth int) string {
 	kinds := 3
 	if depth > 0 {
-		kinds = 4
+		kinds = 6
 	}
 	switch c.n(kinds) {
 	case 0, 1:
 		return pick(c, textFacts...)
 	case 2:
 		return c.quoted()
+	case 3, 4:
+		return fmt.Sprintf("%s.lowerAscii()", pick(c, c.text(depth-1), "visit.country"))
 	}
 	return fmt.Sprintf("(%s ? %s : %s)", c.condition(depth-1), c.text(depth-1), pick(c, c.text(depth-1), "visit.country"))
 }

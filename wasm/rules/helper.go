@@ -11,11 +11,24 @@ const (
 	helperPrefix                 // (a, b) i32: a.startsWith(b)
 	helperSuffix                 // (a, b) i32: a.endsWith(b)
 	helperContains               // (a, b) i32: a.contains(b)
-	helperRunes                  // (a) i64: size(a)
-	helperOverflow               // (x, y i64) i32: x * y is no int64
-	helperZone                   // (time i64, table, entries i32) i64: seconds east of UTC
-	helperDate                   // (days i64) i64: year*10000 + month*100 + day
+	helperMatches                // (a, table) i32: a.matches(…)
+
+	// The same for strings that may be folded.
+	helperFoldSame
+	helperFoldEqual
+	helperFoldPrefix
+	helperFoldSuffix
+	helperFoldContains
+	helperFoldMatches
+
+	helperRunes    // (a) i64: size(a)
+	helperOverflow // (x, y i64) i32: x * y is no int64
+	helperZone     // (time i64, table, entries i32) i64: seconds east of UTC
+	helperDate     // (days i64) i64: year*10000 + month*100 + day
 )
+
+// folding is the difference between a helper and the one that folds.
+const folding = helperFoldSame - helperSame
 
 // Parameters of every helper.
 const (
@@ -45,14 +58,18 @@ func (g *generator) helper(h helper) uint32 {
 	switch h {
 	case helperSame:
 		same(f)
-	case helperEqual:
-		afterLengths(f, opI32Eq, g.helper(helperSame), false)
-	case helperPrefix:
-		afterLengths(f, opI32GeU, g.helper(helperSame), false)
-	case helperSuffix:
-		afterLengths(f, opI32GeU, g.helper(helperSame), true)
-	case helperContains:
-		contains(f, g.helper(helperSame))
+	case helperFoldSame:
+		foldSame(f)
+	case helperEqual, helperFoldEqual:
+		afterLengths(f, opI32Eq, g.helper(h-helperEqual+helperSame), false, h == helperFoldEqual)
+	case helperPrefix, helperFoldPrefix:
+		afterLengths(f, opI32GeU, g.helper(h-helperPrefix+helperSame), false, h == helperFoldPrefix)
+	case helperSuffix, helperFoldSuffix:
+		afterLengths(f, opI32GeU, g.helper(h-helperSuffix+helperSame), true, h == helperFoldSuffix)
+	case helperContains, helperFoldContains:
+		contains(f, g.helper(h-helperContains+helperSame), h == helperFoldContains)
+	case helperMatches, helperFoldMatches:
+		matching(f, h == helperFoldMatches)
 	case helperRunes:
 		runes(f)
 	case helperOverflow:
@@ -72,11 +89,15 @@ func (c *code) get(locals ...uint32) {
 	}
 }
 
-// length pushes the length of the string in a local.
-func (c *code) length(local uint32) {
+// length pushes the length of the string in a local, which may be folded.
+func (c *code) length(local uint32, fold bool) {
 	c.get(local)
 	c.i32(16)
 	c.op(opI32ShrU)
+	if fold {
+		c.i32(foldBit>>16 - 1)
+		c.op(opI32And)
+	}
 }
 
 // offset pushes where the string in a local begins, from visitAddress.
@@ -111,7 +132,7 @@ func (c *code) at(load opcode, local uint32, offset uint32) {
 func same(f *function) {
 	n := f.local(i32)
 	c := &f.body
-	c.length(paramB)
+	c.length(paramB, false)
 	c.index(opLocalSet, n)
 	for _, p := range []uint32{paramA, paramB} {
 		c.offset(p)
@@ -155,17 +176,17 @@ func same(f *function) {
 
 // afterLengths compares the lengths and, if that holds, the beginning or end
 // of a with b.
-func afterLengths(f *function, lengths opcode, same uint32, end bool) {
+func afterLengths(f *function, lengths opcode, same uint32, end, fold bool) {
 	c := &f.body
-	c.length(paramA)
-	c.length(paramB)
+	c.length(paramA, fold)
+	c.length(paramB, fold)
 	c.op(lengths)
 	c.open(opIf, i32)
 	c.get(paramA)
 	if end {
-		c.length(paramA)
+		c.length(paramA, fold)
 		c.op(opI32Add)
-		c.length(paramB)
+		c.length(paramB, fold)
 		c.op(opI32Sub)
 	}
 	c.get(paramB)
@@ -185,27 +206,29 @@ const (
 // compares where it stands. (x - every) & ^x & top marks the zero bytes of x,
 // the lowest mark being exact; x is a's bytes xor b's first byte in each. It
 // may read seven bytes behind a, which are in memory, and never counts them.
-func contains(f *function, same uint32) {
+func contains(f *function, same uint32, fold bool) {
 	p, last := f.local(i32), f.local(i32)
 	pattern, x := f.local(i64), f.local(i64)
 	c := &f.body
-	c.length(paramB)
+	folder := newFolder(f, fold)
+	c.length(paramB, fold)
 	c.op(opI32Eqz)
 	c.answer(1)
-	c.length(paramA)
-	c.length(paramB)
+	c.length(paramA, fold)
+	c.length(paramB, fold)
 	c.op(opI32LtU)
 	c.answer(0)
 	// last = where b would have to begin at the latest
 	c.offset(paramA)
 	c.index(opLocalTee, p)
-	c.length(paramA)
+	c.length(paramA, fold)
 	c.op(opI32Add)
-	c.length(paramB)
+	c.length(paramB, fold)
 	c.op(opI32Sub)
 	c.index(opLocalSet, last)
 	c.offset(paramB)
 	c.load(opI64Load8, visitAddress)
+	folder.fold(paramB)
 	c.i64(every)
 	c.op(opI64Mul)
 	c.index(opLocalSet, pattern)
@@ -215,6 +238,7 @@ func contains(f *function, same uint32) {
 	c.op(opI32GtU)
 	c.answer(0)
 	c.at(opI64Load, p, 0)
+	folder.fold(paramA)
 	c.get(pattern)
 	c.op(opI64Xor)
 	c.index(opLocalTee, x)
@@ -239,7 +263,9 @@ func contains(f *function, same uint32) {
 	c.get(last)
 	c.op(opI32GtU)
 	c.answer(0)
-	c.get(p, paramB)
+	c.get(p)
+	folder.keep(paramA)
+	c.get(paramB)
 	c.index(opCall, same)
 	c.answer(1)
 	c.advance(p, 1)
@@ -256,7 +282,7 @@ func runes(f *function) {
 	c := &f.body
 	c.offset(paramA)
 	c.index(opLocalTee, p)
-	c.length(paramA)
+	c.length(paramA, true)
 	c.op(opI32Add)
 	c.index(opLocalSet, end)
 

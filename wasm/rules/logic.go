@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 )
@@ -212,7 +214,8 @@ func (g *generator) conditional(e ast.Expr, args []ast.Expr) (value, error) {
 		v.code.add(g.strict(test))
 		v.code.open(opIf, i64)
 	default:
-		v.kind = text
+		v.kind, v.folded = text, yes.folded || no.folded
+		v.agent, v.words = yes.agent || no.agent, slices.Concat(yes.words, no.words)
 		if yes.code, err = g.text(yes); err != nil {
 			return value{}, err
 		}

@@ -62,6 +62,7 @@ const (
 	opI64And     opcode = 0x83
 	opI64Or      opcode = 0x84
 	opI64Xor     opcode = 0x85
+	opI64Shl     opcode = 0x86
 	opI64ShrU    opcode = 0x88
 	opI32Wrap    opcode = 0xa7
 	opI64Extend  opcode = 0xad // of an unsigned i32

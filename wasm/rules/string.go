@@ -37,16 +37,16 @@ func (g *generator) textEquality(a, b value) (code, error) {
 		a, b = b, a
 	}
 	literal, isLiteral := b.literalText()
+	if err := g.honest(a, b); err != nil {
+		return nil, err
+	}
 	switch {
 	case a.kind == platform, a.kind == device, a.kind == country && isLiteral:
 		if !isLiteral {
 			return nil, g.refuse(a)
 		}
 		return g.numberTest(a.kind, a.code, b)
-	case isLiteral && a.literal == nil:
-		if err := g.honest(a, b); err != nil {
-			return nil, err
-		}
+	case isLiteral && a.literal == nil && !a.folded:
 		s := g.subject(a)
 		test, err := s.compare(g, opI32Eq, b, literal)
 		return append(s.prepare, test...), err
@@ -71,6 +71,9 @@ func (g *generator) textMembership(a, list value) (code, error) {
 		}
 		if err := g.honest(a, item); err != nil {
 			return nil, err
+		}
+		if a.folded {
+			return g.textCall(helperEqual, value{kind: text, folded: true, code: s.ref}, item)
 		}
 		return s.compare(g, opI32Eq, item, literal)
 	})
@@ -174,7 +177,7 @@ func (g *generator) search(name string, a, b value) (code, error) {
 	if err := g.honest(a, b); err != nil {
 		return nil, err
 	}
-	if literal, ok := b.literalText(); ok && name == "startsWith" && a.kind == text && a.literal == nil {
+	if literal, ok := b.literalText(); ok && name == "startsWith" && a.kind == text && a.literal == nil && !a.folded {
 		s := g.subject(a)
 		test, err := s.compare(g, opI32GeU, b, literal)
 		return append(s.prepare, test...), err
@@ -191,6 +194,9 @@ func (g *generator) textCall(h helper, a, b value) (code, error) {
 	second, err := g.text(b)
 	if err != nil {
 		return nil, err
+	}
+	if a.folded || b.folded {
+		h += folding
 	}
 	var c code
 	c.add(first, second)
