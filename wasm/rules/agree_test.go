@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -56,7 +57,7 @@ type reference struct{ env *cel.Env }
 
 func newReference(t testing.TB) *reference {
 	t.Helper()
-	env, err := rules.NewEnvironment()
+	env, err := rules.NewEnvironment(declared)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,9 +101,21 @@ func (r *reference) program(t testing.TB, when string) cel.Program {
 }
 
 // holds evaluates one condition. An error is one of the visit's, not of the test.
-func (r *reference) holds(program cel.Program, v *abi.Visit) (holds, erred bool) {
-	got, _, err := program.Eval(activation(v))
+func (r *reference) holds(program cel.Program, v *abi.Visit, params map[string]any) (holds, erred bool) {
+	facts := activation(v)
+	for name, value := range map[string]any{"limit": int64(0), "other_limit": int64(0), "word": "", "on": false} {
+		if given, ok := params[name]; ok {
+			value = given
+		}
+		facts["params."+name] = value
+	}
+	got, _, err := program.Eval(facts)
 	return got == types.True, err != nil
+}
+
+// declared are the parameters of random rule sets.
+var declared = map[string]abi.Param{
+	"limit": {Type: "int"}, "other_limit": {Type: "int"}, "word": {Type: "string"}, "on": {Type: "bool"},
 }
 
 // activation is the visit as cel-go sees it: what is absent is zero.
@@ -148,7 +161,7 @@ func activation(v *abi.Visit) map[string]any {
 func agree(t *testing.T, r *reference, runtime wazero.Runtime, c *choices, conditions, visits int) (seen tally) {
 	t.Helper()
 	var source strings.Builder
-	source.WriteString("name: random\nrules:\n")
+	source.WriteString("name: random\nparams: {limit: {type: int}, other_limit: {type: int}, word: {type: string}, on: {type: bool}}\nrules:\n")
 	var programs []cel.Program
 	var whens []string
 	for range conditions {
@@ -167,10 +180,17 @@ func agree(t *testing.T, r *reference, runtime wazero.Runtime, c *choices, condi
 	assertPure(t, m.Wasm)
 	g, module := start(t, runtime, m)
 	for range visits {
-		v := c.visit()
+		v, params := c.visit(), c.params()
+		given, err := json.Marshal(params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.params, err = abi.CanonicalParams(declared, given); err != nil {
+			t.Fatal(err)
+		}
 		want, anyErred := abi.NewVerdict(abi.Pass, 0), false
 		for i, program := range programs {
-			holds, erred := r.holds(program, v)
+			holds, erred := r.holds(program, v, params)
 			anyErred = anyErred || erred
 			if holds {
 				want = abi.NewVerdict(abi.Deny, uint32(i+1))
@@ -186,7 +206,7 @@ func agree(t *testing.T, r *reference, runtime wazero.Runtime, c *choices, condi
 			seen.matched++
 		}
 		if got := g.run(t, v); got != want {
-			t.Errorf("%s\nvisit %+v\ngot %s %d %t, want %s %d %t", strings.Join(whens, "\n"), v,
+			t.Errorf("%s\nvisit %+v\nparams %s\ngot %s %d %t, want %s %d %t", strings.Join(whens, "\n"), v, g.params,
 				got.Action(), got.Code(), got.Erred(), want.Action(), want.Code(), want.Erred())
 		}
 	}

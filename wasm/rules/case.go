@@ -21,6 +21,9 @@ type Case struct {
 	to     string   // "to", if given
 	facts  []setter // what "visit" says, in its order
 	ids    []word   // the platforms that "visit" and "link" name
+	given  map[string]any
+	params []byte     // given, in canonical form
+	node   *yaml.Node // where to say that they are wrong
 }
 
 // setter puts one fact into a visit.
@@ -38,7 +41,7 @@ const maxFact = abi.BufferSize - abi.HeadSize
 
 // test reads one test.
 func (r *reader) test(n *yaml.Node) Case {
-	c := Case{Line: n.Line}
+	c := Case{Line: n.Line, node: n}
 	var answer *yaml.Node
 	ok := r.mapping(n, "a test", map[string]field{
 		"name":  func(n *yaml.Node) { c.Name = r.text(n, "name", MaxName) },
@@ -49,6 +52,7 @@ func (r *reader) test(n *yaml.Node) Case {
 				"guard": r.ids(&c, "guard", func(v *abi.Visit, number uint8) { v.Guard.Add(number) }),
 			})
 		},
+		"params": func(n *yaml.Node) { c.node, c.given = n, r.values(n) },
 		"expect": func(n *yaml.Node) {
 			if i := r.choice(n, "expect", verdicts...); i >= 0 {
 				c.Expect = abi.Action(i)

@@ -112,6 +112,7 @@ type guest struct {
 	buffer []byte
 	filter api.Function
 	needs  abi.Facts
+	params []byte // for the next runs
 	stack  [1]uint64
 }
 
@@ -158,7 +159,7 @@ func start(t testing.TB, runtime wazero.Runtime, m *rules.Module) (*guest, api.M
 // run encodes v and calls the filter.
 func (g *guest) run(t testing.TB, v *abi.Visit) abi.Verdict {
 	t.Helper()
-	n, err := v.Encode(g.buffer, g.needs, nil)
+	n, err := v.Encode(g.buffer, g.needs, g.params)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,12 +40,12 @@ const maxBody = 128 << 10
 // are checked too. Errors are of type *Error, several joined, one or more for
 // each rule that has any.
 func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
-	env, err := newEnvironment()
+	env, err := newEnvironment(rs.Params)
 	if err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
 	g := newGenerator(platforms)
-	manifest := abi.Manifest{Name: rs.Name, ABI: abi.Version, Class: abi.Pure, Fail: rs.Fail}
+	manifest := abi.Manifest{Name: rs.Name, ABI: abi.Version, Class: abi.Pure, Fail: rs.Fail, Params: rs.Params}
 	var errs []error
 	for i := range rs.Rules {
 		rule := &rs.Rules[i]
@@ -58,7 +58,7 @@ func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
 			manifest.Codes[strconv.Itoa(code)] = abi.Reason{Text: rule.Reason}
 			verdict = abi.NewVerdict(rule.Then, uint32(code))
 		}
-		c := &condition{source: rs.source, node: rule.when, text: []rune(rule.When)}
+		c := &condition{source: rs.source, node: rule.when, text: []rune(rule.When), params: rs.Params}
 		if err := g.rule(env, c, rule, verdict, dishonesty(rs.Rules, i)); err != nil {
 			errs = append(errs, err)
 		}

@@ -12,6 +12,8 @@ import (
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"gopkg.in/yaml.v3"
+
+	"suodi/wasm/abi"
 )
 
 // Limits that keep a condition's cost in hand, beside MaxWhen.
@@ -26,7 +28,7 @@ var (
 )
 
 // newEnvironment returns the CEL environment that conditions are checked in.
-func newEnvironment() (*cel.Env, error) {
+func newEnvironment(params map[string]abi.Param) (*cel.Env, error) {
 	options := []cel.EnvOption{
 		cel.ClearMacros(),
 		cel.ParserRecursionLimit(maxDepth),
@@ -62,7 +64,7 @@ func newEnvironment() (*cel.Env, error) {
 		}
 		options = append(options, cel.Variable(f.name, t))
 	}
-	return cel.NewEnv(options...)
+	return cel.NewEnv(append(options, paramOptions(params)...)...)
 }
 
 // condition is one rule's "when" on its way through the compiler.
@@ -71,6 +73,7 @@ type condition struct {
 	node   *yaml.Node
 	text   []rune
 	info   *ast.SourceInfo
+	params map[string]abi.Param
 }
 
 // errorAt returns an Error at the code point at offset of the condition.
@@ -213,9 +216,12 @@ func (c *condition) supported(e ast.Expr) error {
 	case ast.SelectKind:
 		s := e.AsSelect()
 		if s.Operand().Kind() != ast.IdentKind {
-			return c.errorf(e, "not supported: .%s; only visit and link have fields", s.FieldName())
+			return c.errorf(e, "not supported: .%s; only visit, link and params have fields", s.FieldName())
 		}
 		name := s.Operand().AsIdent() + "." + s.FieldName()
+		if _, ok := c.params[s.FieldName()]; ok && strings.HasPrefix(name, "params.") {
+			return nil
+		}
 		if factNamed(name) == nil {
 			return c.unknownName(e, name)
 		}
@@ -252,7 +258,12 @@ func (c *condition) supportedAll(list []ast.Expr) error {
 }
 
 func (c *condition) unknownName(e ast.Expr, name string) error {
+	param, isParam := strings.CutPrefix(name, "params.")
 	switch {
+	case name == "params" || isParam && len(c.params) == 0:
+		return c.errorf(e, "params is no value; what the rule set declares under params is, as params.name")
+	case isParam:
+		return c.errorf(e, "unknown parameter %q%s", param, didYouMean(param, keys(c.params)))
 	case name == "visit" || name == "link":
 		return c.errorf(e, "%s is no value; its facts are, such as %s", name, factNames()[slices.IndexFunc(facts, func(f fact) bool {
 			return strings.HasPrefix(f.name, name)

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -23,9 +24,10 @@ type value struct {
 	items    []ast.Expr // of a list
 
 	// Of a string, for honesty: whether it may be what a crawler is told by, and
-	// the literals that it may be.
+	// the literals that it may be, and whether it may be a parameter.
 	agent bool
 	words []ast.Expr
+	given bool
 }
 
 // isText reports whether CEL takes the value for a string.
@@ -77,6 +79,9 @@ func (g *generator) value(e ast.Expr) (value, error) {
 
 func (g *generator) factValue(e ast.Expr) (value, error) {
 	f := factNamed(e.AsIdent())
+	if strings.HasPrefix(e.AsIdent(), "params.") {
+		return g.param(e, e.AsIdent())
+	}
 	if f == nil {
 		return value{}, g.errorf(e, "unknown name %q", e.AsIdent())
 	}

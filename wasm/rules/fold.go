@@ -26,7 +26,7 @@ func (g *generator) lowerASCII(e ast.Expr, operand ast.Expr) (value, error) {
 		}
 		return value{kind: text, expr: e, literal: types.String(lower)}, nil
 	}
-	result := value{kind: text, expr: e, folded: true, words: v.words, agent: v.agent}
+	result := value{kind: text, expr: e, folded: true, words: v.words, agent: v.agent, given: v.given}
 	if result.code, err = g.text(v); err != nil {
 		return value{}, err
 	}

@@ -96,13 +96,30 @@ func (c *choices) visit() *abi.Visit {
 }
 
 var (
-	intFacts  = []string{"visit.hour", "visit.weekday", "visit.date", "visit.time", "visit.os_major", "visit.browser_major", "visit.hash"}
+	intFacts  = []string{"visit.hour", "visit.weekday", "visit.date", "visit.time", "visit.os_major", "visit.browser_major", "visit.hash", "params.limit", "params.other_limit"}
 	textFacts = []string{
 		"visit.region", "visit.browser", "visit.language", "visit.host", "visit.slug", "visit.path",
-		"visit.query", "visit.referrer", "visit.user_agent", "visit.requested_with",
+		"visit.query", "visit.referrer", "visit.user_agent", "visit.requested_with", "params.word",
 	}
 	sets = []string{"visit.platforms", "link.allow", "link.guard"}
 )
+
+// params makes what a binding gives; any of it may be missing.
+func (c *choices) params() map[string]any {
+	params := map[string]any{}
+	for _, name := range []string{"limit", "other_limit"} {
+		if c.n(4) > 0 {
+			params[name] = pick(c, 0, 1, 7, -1, -20, 20261001, math.MaxInt64, math.MinInt64, int64(c.uint64()))
+		}
+	}
+	if c.n(4) > 0 {
+		params["word"] = pick(c, "", "a", "limit:", "other_limit", "缩地", "s.example.com", "},{", strings.Repeat("x", 600))
+	}
+	if c.n(4) > 0 {
+		params["on"] = c.n(2) == 1
+	}
+	return params
+}
 
 // list makes a list of up to three of what item makes.
 func (c *choices) list(item func() string) string {
@@ -123,7 +140,7 @@ func (c *choices) condition(depth int) string {
 	}
 	switch kind := c.n(kinds); kind {
 	case 0:
-		return "visit.bot"
+		return pick(c, "visit.bot", "visit.bot", "params.on")
 	case 1:
 		return pick(c, "true", "false")
 	case 2:

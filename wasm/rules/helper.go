@@ -24,7 +24,14 @@ const (
 	helperRunes    // (a) i64: size(a)
 	helperOverflow // (x, y i64) i32: x * y is no int64
 	helperZone     // (time i64, table, entries i32) i64: seconds east of UTC
-	helperDate     // (days i64) i64: year*10000 + month*100 + day
+	// Of (params, key), the key being "name": as canonical JSON has it; 0 where
+	// it is missing.
+	helperFind      // i32: where the value begins
+	helperParamBool // i32
+	helperParamText // i32
+	helperParamInt  // i64
+
+	helperDate // (days i64) i64: year*10000 + month*100 + day
 )
 
 // folding is the difference between a helper and the one that folds.
@@ -45,6 +52,8 @@ func (g *generator) helper(h helper) uint32 {
 	switch h {
 	case helperRunes:
 		f.signature = signature{params: []valueType{i32}, result: i64}
+	case helperParamInt:
+		f.result = i64
 	case helperOverflow:
 		f.params = []valueType{i64, i64}
 	case helperZone:
@@ -67,7 +76,15 @@ func (g *generator) helper(h helper) uint32 {
 	case helperSuffix, helperFoldSuffix:
 		afterLengths(f, opI32GeU, g.helper(h-helperSuffix+helperSame), true, h == helperFoldSuffix)
 	case helperContains, helperFoldContains:
-		contains(f, g.helper(h-helperContains+helperSame), h == helperFoldContains)
+		contains(f, g.helper(h-helperContains+helperSame), h == helperFoldContains, false)
+	case helperFind:
+		contains(f, g.helper(helperSame), false, true)
+	case helperParamBool:
+		paramBool(f, g.helper(helperFind))
+	case helperParamText:
+		paramText(f, g.helper(helperFind))
+	case helperParamInt:
+		paramInt(f, g.helper(helperFind))
 	case helperMatches, helperFoldMatches:
 		matching(f, h == helperFoldMatches)
 	case helperRunes:
@@ -206,7 +223,8 @@ const (
 // compares where it stands. (x - every) & ^x & top marks the zero bytes of x,
 // the lowest mark being exact; x is a's bytes xor b's first byte in each. It
 // may read seven bytes behind a, which are in memory, and never counts them.
-func contains(f *function, same uint32, fold bool) {
+// With behind set it answers what begins behind b instead of 1.
+func contains(f *function, same uint32, fold, behind bool) {
 	p, last := f.local(i32), f.local(i32)
 	pattern, x := f.local(i64), f.local(i64)
 	c := &f.body
@@ -267,7 +285,14 @@ func contains(f *function, same uint32, fold bool) {
 	folder.keep(paramA)
 	c.get(paramB)
 	c.index(opCall, same)
-	c.answer(1)
+	if behind {
+		c.open(opIf, none)
+		c.get(p)
+		c.length(paramB, fold)
+		c.op(opI32Add, opReturn, opEnd)
+	} else {
+		c.answer(1)
+	}
 	c.advance(p, 1)
 	c.index(opBr, 0)
 	c.op(opEnd)

@@ -21,6 +21,9 @@ func (g *generator) honest(a, b value) error {
 		return nil
 	}
 	for _, other := range []value{a, b} {
+		if other.given {
+			return g.errorf(other.expr, "%s; so what is compared with the user agent is a literal here", g.dishonest)
+		}
 		for _, e := range other.words {
 			literal, _ := e.AsLiteral().(types.String)
 			lower := strings.ToLower(string(literal))

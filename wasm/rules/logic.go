@@ -215,6 +215,7 @@ func (g *generator) conditional(e ast.Expr, args []ast.Expr) (value, error) {
 		v.code.open(opIf, i64)
 	default:
 		v.kind, v.folded = text, yes.folded || no.folded
+		v.given = yes.given || no.given
 		v.agent, v.words = yes.agent || no.agent, slices.Concat(yes.words, no.words)
 		if yes.code, err = g.text(yes); err != nil {
 			return value{}, err

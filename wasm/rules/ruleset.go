@@ -26,10 +26,11 @@ const (
 // RuleSet is a parsed rule set; only Parse makes one. Its conditions have not been looked at yet:
 // Compile does that.
 type RuleSet struct {
-	Name  string
-	Fail  abi.FailMode // "" = open
-	Rules []Rule
-	Tests []Case
+	Name   string
+	Fail   abi.FailMode // "" = open
+	Params map[string]abi.Param
+	Rules  []Rule
+	Tests  []Case
 
 	source *source
 }
@@ -75,7 +76,7 @@ func Parse(text []byte) (*RuleSet, error) {
 				rs.Fail = []abi.FailMode{abi.FailOpen, abi.FailClosed}[i]
 			}
 		},
-		"params": func(n *yaml.Node) { r.fail(n, "not supported yet: params come later") },
+		"params": func(n *yaml.Node) { rs.Params = r.params(n) },
 		"rules": func(n *yaml.Node) {
 			r.list(n, "rules", MaxRules, func(item *yaml.Node) { rs.Rules = append(rs.Rules, r.rule(item)) })
 		},
@@ -89,6 +90,11 @@ func Parse(text []byte) (*RuleSet, error) {
 		}
 		if len(rs.Rules) == 0 {
 			r.fail(root, `a rule set needs "rules"`)
+		}
+	}
+	if len(r.errs) == 0 {
+		for i := range rs.Tests {
+			r.canonical(rs.Params, &rs.Tests[i])
 		}
 	}
 	if err := r.err(); err != nil {

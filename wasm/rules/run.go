@@ -49,7 +49,7 @@ func (rs *RuleSet) Test(ctx context.Context, m *Module, platforms Platforms, cla
 			return nil, err
 		}
 		failure := Failure{Name: c.Name, Line: c.Line, Want: c.Expect.String()}
-		verdict, url, err := i.call(ctx, &v, m.Manifest.Facts())
+		verdict, url, err := i.call(ctx, &v, m.Manifest.Facts(), c.params)
 		if err != nil {
 			failure.Got = err.Error()
 			failures = append(failures, failure)
@@ -121,8 +121,8 @@ func instantiate(ctx context.Context, wasm []byte) (*instance, error) {
 }
 
 // call runs the filter on v and returns its verdict and a route's URL.
-func (i *instance) call(ctx context.Context, v *abi.Visit, needs abi.Facts) (abi.Verdict, string, error) {
-	n, err := v.Encode(i.buffer, needs, nil)
+func (i *instance) call(ctx context.Context, v *abi.Visit, needs abi.Facts, params []byte) (abi.Verdict, string, error) {
+	n, err := v.Encode(i.buffer, needs, params)
 	if err != nil {
 		return 0, "", err
 	}

@@ -94,6 +94,29 @@ func (r *reader) mapping(n *yaml.Node, what string, fields map[string]field) boo
 	return true
 }
 
+// entries hands each key and value of a mapping with keys of its own to use.
+func (r *reader) entries(n *yaml.Node, what string, use func(key, value *yaml.Node)) {
+	if n.Kind != yaml.MappingNode {
+		r.fail(n, "%s is %s; want fields", what, describe(n))
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			r.fail(key, "a field's name is a word")
+		case seen[key.Value]:
+			r.fail(key, "field %q stands twice", key.Value)
+		case value.Kind == yaml.AliasNode:
+			r.fail(value, "YAML aliases are not supported")
+		default:
+			use(key, value)
+		}
+		seen[key.Value] = true
+	}
+}
+
 // list hands each item of a list to use.
 func (r *reader) list(n *yaml.Node, what string, limit int, use func(item *yaml.Node)) {
 	if n.Kind != yaml.SequenceNode {
