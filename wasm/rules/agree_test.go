@@ -205,7 +205,9 @@ func agree(t *testing.T, r *reference, runtime wazero.Runtime, c *choices, condi
 		if want.Action() == abi.Deny {
 			seen.matched++
 		}
-		if got := g.run(t, v); got != want {
+		if got, rule := g.run(t, v), g.explain(t); rule != uint64(want.Code()) {
+			t.Errorf("%s\nvisit %+v\nrule %d decides, want %d", strings.Join(whens, "\n"), v, rule, want.Code())
+		} else if got != want {
 			t.Errorf("%s\nvisit %+v\nparams %s\ngot %s %d %t, want %s %d %t", strings.Join(whens, "\n"), v, g.params,
 				got.Action(), got.Code(), got.Erred(), want.Action(), want.Code(), want.Erred())
 		}

@@ -111,6 +111,7 @@ type guest struct {
 	memory api.Memory
 	buffer []byte
 	filter api.Function
+	rule   api.Function
 	needs  abi.Facts
 	params []byte // for the next runs
 	stack  [1]uint64
@@ -152,6 +153,7 @@ func start(t testing.TB, runtime wazero.Runtime, m *rules.Module) (*guest, api.M
 		memory: module.Memory(),
 		buffer: buffer,
 		filter: module.ExportedFunction(abi.ExportFilter),
+		rule:   module.ExportedFunction(abi.ExportRule),
 		needs:  m.Manifest.Facts(),
 	}, module
 }
@@ -174,4 +176,14 @@ func (g *guest) run(t testing.TB, v *abi.Visit) abi.Verdict {
 // oneRule is a rule set of one condition that allows when it holds.
 func oneRule(when string) string {
 	return fmt.Sprintf("name: one\nrules:\n  - then: deny\n    when: %q\n", when)
+}
+
+// explain asks which rule decides the visit that the filter ran on last.
+func (g *guest) explain(t testing.TB) uint64 {
+	t.Helper()
+	g.stack[0] = abi.HeadSize
+	if err := g.rule.CallWithStack(t.Context(), g.stack[:]); err != nil {
+		t.Fatal(err)
+	}
+	return g.stack[0]
 }

@@ -35,6 +35,9 @@ type Module struct {
 // an eighth of it; all of it takes an edge about a second to compile.
 const maxBody = 128 << 10
 
+// maxManifest is the largest manifest that a host admits, in bytes.
+const maxManifest = 64 << 10
+
 // Compile type-checks the conditions of rs and makes a filter of it. Platform
 // ids become the numbers that platforms gives them. The ids in the tests of rs
 // are checked too. Errors are of type *Error, several joined, one or more for
@@ -59,7 +62,8 @@ func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
 			verdict = abi.NewVerdict(rule.Then, uint32(code))
 		}
 		c := &condition{source: rs.source, node: rule.when, text: []rune(rule.When), params: rs.Params}
-		if err := g.rule(env, c, rule, verdict, dishonesty(rs.Rules, i)); err != nil {
+		manifest.Rules = append(manifest.Rules, rule.title())
+		if err := g.rule(env, c, rule, i+1, verdict, dishonesty(rs.Rules, i)); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -78,7 +82,10 @@ func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
 	if g.module.custom, err = json.Marshal(manifest); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
-	g.decide(abi.NewVerdict(abi.Pass, 0))
+	if len(g.module.custom) > maxManifest {
+		return nil, rs.source.errorAt(place{1, 1}, "names, reasons and params take %d bytes; at most %d", len(g.module.custom), maxManifest)
+	}
+	g.decide(abi.NewVerdict(abi.Pass, 0), 0)
 	return &Module{Wasm: g.module.encode(), Manifest: manifest}, nil
 }
 
@@ -153,17 +160,23 @@ func newGenerator(platforms Platforms) *generator {
 	}
 	g.filter = &function{signature: signature{params: []valueType{i32}, result: i64}, export: abi.ExportFilter}
 	g.zero = g.filter.local(i32)
+	// suodi_rule is the filter asked with a length that no visit has.
+	explain := &function{signature: signature{params: []valueType{i32}, result: i32}, export: abi.ExportRule}
+	explain.body.i32(-1)
+	explain.body.index(opCall, 2)
+	explain.body.op(opI32Wrap)
 	g.module.functions = []*function{
 		constant(abi.ExportVersion, abi.Version),
 		constant(abi.ExportVisit, visitAddress),
 		g.filter,
+		explain,
 	}
 	return g
 }
 
-// rule appends one rule to the filter: its condition and, if that holds, its
-// verdict.
-func (g *generator) rule(env *cel.Env, c *condition, rule *Rule, verdict abi.Verdict, dishonest string) error {
+// rule appends the rule of that number to the filter: its condition and, if that
+// holds, its verdict.
+func (g *generator) rule(env *cel.Env, c *condition, rule *Rule, number int, verdict abi.Verdict, dishonest string) error {
 	g.condition, g.dishonest = c, dishonest
 	for _, t := range g.temps {
 		t.used = 0
@@ -189,7 +202,7 @@ func (g *generator) rule(env *cel.Env, c *condition, rule *Rule, verdict abi.Ver
 		g.noteFailure(body)
 	}
 	body.open(opIf, none)
-	g.decide(verdict)
+	g.decide(verdict, number)
 	body.op(opReturn, opEnd)
 	return nil
 }
@@ -213,14 +226,19 @@ func (g *generator) noteFailure(body *code) {
 	body.op(opI32And)
 }
 
-// decide appends what leaves the verdict on the stack.
-func (g *generator) decide(verdict abi.Verdict) {
+// decide appends what leaves the verdict on the stack, or the rule's number if
+// that is what is asked for.
+func (g *generator) decide(verdict abi.Verdict, number int) {
 	body := &g.filter.body
 	body.i64(int64(verdict))
 	if g.fallible {
 		body.get(g.erred)
 		body.op(opI64Extend, opI64Or)
 	}
+	body.i64(int64(number))
+	body.get(0) // the visit's length
+	body.i32(0)
+	body.op(opI32GeS, opSelect)
 }
 
 // temp returns a local of type t that this rule does not use yet.

@@ -59,6 +59,9 @@ func TestManifest(t *testing.T) {
 	want := abi.Manifest{
 		Name: "office", ABI: 1, Class: abi.Pure, Fail: abi.FailClosed,
 		Needs: []string{"platforms", "link", "country", "clock", "host"},
+		Rules: []string{
+			"night", `visit.host == "s.example.com" || visit.host == "s.example.co…`, `"wechat" in link.guard`, `visit.country == "CN"`,
+		},
 		Codes: map[string]abi.Reason{
 			"1": {Text: abi.Text{Zh: "夜间关闭", En: "Closed at night"}},
 			"2": {Text: abi.Text{Zh: "Open in your browser", En: "Open in your browser"}},
@@ -116,6 +119,44 @@ func TestNeeds(t *testing.T) {
 		if got := strings.Join(m.Manifest.Needs, ","); got != want {
 			t.Errorf("%s: needs %q, want %q", when, got, want)
 		}
+	}
+}
+
+// TestRule: suodi_rule numbers the rules, whatever their verdicts' codes are.
+func TestRule(t *testing.T) {
+	_, m := compile(t, officeSource)
+	g, _ := start(t, newRuntime(t), m)
+	for want, v := range []abi.Visit{
+		{Hour: 9},
+		{Hour: 3, Platforms: shipped.set("qq"), Country: [2]byte{'C', 'N'}},
+		{Hour: 9, Host: []byte("s.example.com"), Guard: shipped.set("wechat")},
+		{Hour: 9, Guard: shipped.set("wechat")},
+		{Hour: 9, Country: [2]byte{'C', 'N'}},
+	} {
+		v.Facts = abi.AllFacts
+		verdict := g.run(t, &v)
+		if got := g.explain(t); got != uint64(want) {
+			t.Errorf("rule %d, want %d", got, want)
+		}
+		if again := g.run(t, &v); again != verdict {
+			t.Errorf("asking changed the verdict from %#x to %#x", verdict, again)
+		}
+	}
+}
+
+func TestManifestTooLarge(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("name: large\nrules:\n")
+	for range 140 {
+		b.WriteString("  - {then: deny, when: true, reason: " + strings.Repeat("x", rules.MaxReason) + "}\n")
+	}
+	rs, err := rules.Parse([]byte(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = rules.Compile(rs, shipped)
+	if found := rules.Errors(err); len(found) != 1 || !strings.HasPrefix(found[0].Message, "names, reasons and params take") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	opI32Ne      opcode = 0x47
 	opI32LtU     opcode = 0x49
 	opI32GtU     opcode = 0x4b
+	opI32GeS     opcode = 0x4e
 	opI32GeU     opcode = 0x4f
 	opI64Eqz     opcode = 0x50
 	opI64Eq      opcode = 0x51

@@ -47,6 +47,22 @@ type Rule struct {
 	when *yaml.Node
 }
 
+// maxTitle is how much of a condition stands for a rule's name, in code points.
+const maxTitle = 60
+
+// title is what people are told that a rule is called: its name, else how its
+// condition begins.
+func (r *Rule) title() string {
+	if r.Name != "" {
+		return r.Name
+	}
+	title := []rune(strings.Join(strings.Fields(r.When), " "))
+	if len(title) > maxTitle {
+		return string(title[:maxTitle]) + "…"
+	}
+	return string(title)
+}
+
 // Parse reads a rule set. Its errors are of type *Error, several joined;
 // Errors takes them apart.
 func Parse(text []byte) (*RuleSet, error) {
