@@ -1,7 +1,6 @@
 package wasm
 
 import (
-	"bytes"
 	"time"
 
 	"suodi/wasm/abi"
@@ -76,8 +75,7 @@ func (s *Slot) explain(e *Explanation, params []byte) error {
 	}
 	if e.Action == abi.Route {
 		e.Code = 0
-		view, err := in.url(verdict)
-		e.URL = bytes.Clone(view)
+		e.URL, err = in.url(make([]byte, 0, abi.BufferSize), verdict, &s.Visit, params)
 		return err
 	}
 	return nil

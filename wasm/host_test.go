@@ -368,6 +368,21 @@ func TestRoute(t *testing.T) {
 	}
 }
 
+// TestRouteTemplate: the host replaces what the filter may not write.
+func TestRouteTemplate(t *testing.T) {
+	h := newHost(t, 1)
+	source := "params: {to: {type: string}}\n" + wechatIs(`route
+    to: "https://cn.example.com/{slug}?to={params.to}"`)
+	install(t, h, wasm.Binding{Name: "wechat-is", Module: compile(t, source), Params: []byte(`{"to":"a&b"}`)})
+	out := run(h, func(v *abi.Visit) {
+		onWeChat(v)
+		v.Facts, v.Slug = abi.AllFacts, []byte("夏")
+	})
+	if out.Action != abi.Route || string(out.URL) != "https://cn.example.com/%E5%A4%8F?to=a%26b" || out.Err != nil {
+		t.Errorf("%+v, URL %s", out, out.URL)
+	}
+}
+
 func TestParamsReachTheFilter(t *testing.T) {
 	h := newHost(t, 1)
 	module := guest{body: denyParamsLength}.encode()

@@ -131,14 +131,22 @@ func (in *instance) call(ctx context.Context, v *abi.Visit, params []byte) (abi.
 	return abi.Verdict(in.stack[0]), nil
 }
 
-// url returns the bytes that a route verdict points at; they are the guest's.
-func (in *instance) url(verdict abi.Verdict) ([]byte, error) {
-	n := verdict.Code()
+// url appends to room what a route's URL or template comes to, within its
+// capacity.
+func (in *instance) url(room []byte, verdict abi.Verdict, v *abi.Visit, params []byte) ([]byte, error) {
+	n := verdict.Length()
 	view, ok := in.module.Memory().Read(verdict.Address(), n)
-	if !ok || n == 0 || n > abi.BufferSize {
+	if !ok || n == 0 || int64(n) > int64(cap(room)) {
 		return nil, fmt.Errorf("%w: route to %d bytes at %d", errVerdict, n, verdict.Address())
 	}
-	return view, nil
+	if !verdict.Template() {
+		return append(room, view...), nil
+	}
+	url, err := abi.AppendURL(room, view, v, params)
+	if err != nil {
+		return nil, fmt.Errorf("%w: route: %w", errVerdict, err)
+	}
+	return url, nil
 }
 
 // rule asks for the rule that decides this visit; 0 for none. It has a call's

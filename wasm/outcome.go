@@ -60,7 +60,7 @@ func (s *Slot) Run(chain *Chain, from int) Outcome {
 			v.filter.seats[s.Index].counts[abi.Pass].Add(1)
 			continue
 		}
-		if outcome := s.judge(p, i, v, verdict, in, err); outcome.Action != abi.Pass {
+		if outcome := s.judge(p, i, v, p.params, verdict, in, err); outcome.Action != abi.Pass {
 			return outcome
 		}
 	}
@@ -73,7 +73,7 @@ func (s *Slot) Call(chain *Chain, place int, params []byte) Outcome {
 	p := &chain.places[place]
 	v := p.choose(&s.Visit)
 	verdict, in, err := s.ask(v, params)
-	return s.judge(p, place, v, verdict, in, err)
+	return s.judge(p, place, v, params, verdict, in, err)
 }
 
 // ask calls a filter.
@@ -103,7 +103,7 @@ func (s *Slot) ask(v *version, params []byte) (abi.Verdict, *instance, error) {
 }
 
 // judge makes an outcome of a verdict, or of there being none.
-func (s *Slot) judge(p *place, at int, v *version, verdict abi.Verdict, in *instance, err error) Outcome {
+func (s *Slot) judge(p *place, at int, v *version, params []byte, verdict abi.Verdict, in *instance, err error) Outcome {
 	outcome := Outcome{Action: verdict.Action(), Erred: verdict.Erred(), At: at, Version: v.number, Canary: v.canary, Filter: v.filter}
 	switch {
 	case err == abi.ErrTooLarge: //nolint:errorlint // hot path; Encode never wraps it
@@ -118,11 +118,11 @@ func (s *Slot) judge(p *place, at int, v *version, verdict abi.Verdict, in *inst
 	case abi.Pass, abi.Allow, abi.Deny, abi.Guide:
 		outcome.Code = verdict.Code()
 	case abi.Route:
-		url, err := in.url(verdict)
+		url, err := in.url(s.url[:0], verdict, &s.Visit, params)
 		if err != nil {
 			return s.broke(p, outcome, err)
 		}
-		outcome.URL = s.url[:copy(s.url[:], url)]
+		outcome.URL = url
 	default:
 		return s.broke(p, outcome, fmt.Errorf("%w: %s", errVerdict, outcome.Action))
 	}

@@ -63,8 +63,22 @@
 // An i64: bits 0–6 the action (0 pass, 1 allow, 2 deny, 3 guide, 4 route), bit
 // 7 whether a condition could not be decided on the way (counted, no more),
 // bits 8–31 the code (for deny and guide the number of a reason in the
-// manifest, 0 = none; for route the URL's length), bits 32–63 for route the
-// URL's address in the filter's memory, else 0.
+// manifest, 0 = none; for route bits 8–30 the URL's length and bit 31 whether it
+// is a template), bits 32–63 for route the URL's address in the filter's memory,
+// else 0.
+//
+// # Template
+//
+// A route's template is a URL with placeholders in braces, which the host
+// replaces by facts that the filter needs and by parameters: {slug}, {country},
+// {params.name} (AppendURL; Placeholders lists the facts). One that is not there
+// is empty. They stand behind the host, never in it or before it, and whatever
+// is not an unreserved character of RFC 3986 is percent-encoded, so that they
+// change neither scheme nor host nor begin a parameter. Three keep more:
+//
+//	{slug}  in the path, its slashes
+//	{path}  the request's path without its first slash; in the path as it was
+//	{query} directly behind "?" or "&" as it was: all parameters
 //
 // # Rule
 //

@@ -27,6 +27,9 @@ func (a Action) String() string {
 // verdictErred is set in a verdict on whose way a condition could not be decided.
 const verdictErred = 1 << 7
 
+// verdictTemplate is set in a route whose URL is a template.
+const verdictTemplate = 1 << 31
+
 // MaxCode is the largest code a verdict carries.
 const MaxCode = 1<<24 - 1
 
@@ -43,6 +46,9 @@ func NewRoute(address, n uint32) Verdict {
 	return Verdict(Route) | Verdict(n&MaxCode)<<8 | Verdict(address)<<32
 }
 
+// NewTemplate packs a route to what the template of n bytes at address comes to.
+func NewTemplate(address, n uint32) Verdict { return NewRoute(address, n) | verdictTemplate }
+
 // Action returns what is to be done; the host refuses values it does not know.
 func (v Verdict) Action() Action { return Action(v &^ verdictErred) }
 
@@ -52,7 +58,13 @@ func (v Verdict) Erred() bool { return v&verdictErred != 0 }
 // WithErred returns the verdict saying that a condition could not be decided.
 func (v Verdict) WithErred() Verdict { return v | verdictErred }
 
-// Code returns the reason of a deny or guide; for route it is the URL's length.
+// Length returns how long a route's URL or template is.
+func (v Verdict) Length() uint32 { return v.Code() &^ (verdictTemplate >> 8) }
+
+// Template reports whether a route's URL is a template, for AppendURL.
+func (v Verdict) Template() bool { return v&verdictTemplate != 0 }
+
+// Code returns the reason of a deny or guide; for route see Length.
 func (v Verdict) Code() uint32 { return uint32(v>>8) & MaxCode }
 
 // Address returns where in the filter's memory a route's URL begins.

@@ -35,6 +35,16 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+func TestTemplateVerdict(t *testing.T) {
+	plain, template := abi.NewRoute(0x400, 27), abi.NewTemplate(0x400, 27)
+	if plain.Template() || plain.Length() != 27 || !template.Template() || template.Length() != 27 || template.Address() != 0x400 {
+		t.Errorf("plain %#x, template %#x", uint64(plain), uint64(template))
+	}
+	if uint64(template) != 0x400_80001b_04 {
+		t.Errorf("a template is %#x", uint64(template))
+	}
+}
+
 func TestActionString(t *testing.T) {
 	for action, want := range map[abi.Action]string{
 		abi.Pass: "pass", abi.Allow: "allow", abi.Deny: "deny", abi.Guide: "guide", abi.Route: "route", 9: "action 9",
