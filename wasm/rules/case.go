@@ -18,6 +18,7 @@ type Case struct {
 
 	code   *uint32  // "code", if given
 	reason string   // "reason", if given
+	page   abi.Page // "page", if given
 	to     string   // "to", if given
 	facts  []setter // what "visit" says, in its order
 	ids    []word   // the platforms that "visit" and "link" name
@@ -63,7 +64,12 @@ func (r *reader) test(n *yaml.Node) Case {
 			answer, c.code = n, &code
 		},
 		"reason": func(n *yaml.Node) { answer, c.reason = n, r.text(n, "reason", MaxReason) },
-		"to":     func(n *yaml.Node) { c.to = r.text(n, "to", MaxURL) },
+		"page": func(n *yaml.Node) {
+			if answer = n; r.choice(n, "page", string(abi.PageNotFound)) >= 0 {
+				c.page = abi.PageNotFound
+			}
+		},
+		"to": func(n *yaml.Node) { c.to = r.text(n, "to", MaxURL) },
 	})
 	switch {
 	case !ok:

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"suodi/wasm/abi"
 	"suodi/wasm/rules"
 )
 
@@ -111,4 +112,41 @@ func TestCasesOfAnotherCatalog(t *testing.T) {
 	if found := rules.Errors(err); len(found) != 1 || !strings.HasPrefix(found[0].Message, `unknown platform "wechat"`) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestCasesOfPagesAndTemplates(t *testing.T) {
+	rs, m := compile(t, `
+name: templates
+params: {campaign: {type: string, default: a&b}}
+rules:
+  - {when: visit.hour == 1, then: deny, page: not-found}
+  - {when: visit.hour == 2, then: deny, page: not-found, reason: gone}
+  - {when: visit.hour == 3, then: deny, reason: closed}
+  - {when: visit.hour == 4, then: route, to: "https://cn.example.com/{slug}?c={country}&q={query}&u={params.campaign}"}
+  - {when: visit.hour == 5, then: route, to: "https://cn.example.com/{path}?{query}"}
+  - {when: visit.hour == 6, then: route, to: "https://cn.example.com?h={hour}"}
+tests:
+  - {name: a page, visit: {hour: 1}, expect: deny, page: not-found, code: 1}
+  - {name: and a reason, visit: {hour: 2}, expect: deny, page: not-found, reason: gone}
+  - {name: no page, visit: {hour: 3}, expect: deny, page: not-found}
+  - {name: filled, visit: {hour: 4, slug: 夏/天, country: CN, query: "x=1&y=%20"}, expect: route,
+     to: "https://cn.example.com/%E5%A4%8F/%E5%A4%A9?c=CN&q=x%3D1%26y%3D%2520&u=a%26b"}
+  - {name: as it was, visit: {hour: 5, path: /a%20b/c, query: "x=1&y=%20"}, expect: route, to: "https://cn.example.com/a%20b/c?x=1&y=%20"}
+  - {name: without a path, visit: {hour: 6}, expect: route, to: "https://cn.example.com?h=6"}
+  - {name: absent, visit: {hour: 4}, params: {campaign: ""}, expect: route, to: "https://cn.example.com/?c=ZZ&q=&u="}
+`)
+	failures, err := rs.Test(t.Context(), m, shipped, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(failures) != 1 || failures[0].String() != `line 14: test "no page": want deny, page not-found, got deny` {
+		t.Errorf("got %v", failures)
+	}
+	if m.Manifest.Codes["1"] != (abi.Reason{Page: abi.PageNotFound}) || m.Manifest.Codes["3"].Page != abi.PageStandard {
+		t.Errorf("codes %+v", m.Manifest.Codes)
+	}
+	if got := strings.Join(m.Manifest.Needs, ","); got != "country,clock,slug,path,query" {
+		t.Errorf("needs %s", got)
+	}
+	assertPure(t, m.Wasm)
 }

@@ -53,12 +53,12 @@ func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
 	for i := range rs.Rules {
 		rule := &rs.Rules[i]
 		verdict := abi.NewVerdict(rule.Then, 0)
-		if rule.Reason != (abi.Text{}) {
+		if rule.Reason != (abi.Text{}) || rule.Page != abi.PageStandard {
 			if manifest.Codes == nil {
 				manifest.Codes = map[string]abi.Reason{}
 			}
 			code := len(manifest.Codes) + 1
-			manifest.Codes[strconv.Itoa(code)] = abi.Reason{Text: rule.Reason}
+			manifest.Codes[strconv.Itoa(code)] = abi.Reason{Text: rule.Reason, Page: rule.Page}
 			verdict = abi.NewVerdict(rule.Then, uint32(code))
 		}
 		c := &condition{source: rs.source, node: rule.when, text: []rune(rule.When), params: rs.Params}
@@ -190,11 +190,9 @@ func (g *generator) rule(env *cel.Env, c *condition, rule *Rule, number int, ver
 		return err
 	}
 	if rule.Then == abi.Route {
-		url, err := g.literal(rule.To)
-		if err != nil {
-			return c.errorAt(0, "%v", err)
+		if verdict, err = g.route(rule); err != nil {
+			return err
 		}
-		verdict = abi.NewRoute(visitAddress+url&0xffff, url>>16)
 	}
 	body := &g.filter.body
 	body.add(when.code)

@@ -40,11 +40,12 @@ type Rule struct {
 	Name   string // "" = none
 	When   string // CEL
 	Then   abi.Action
-	To     string   // the URL of a route
+	To     string   // the URL of a route, or a template of abi.AppendURL
 	Reason abi.Text // of a deny or guide
+	Page   abi.Page // of a deny
 	Line   int      // where it begins in the source
 
-	when *yaml.Node
+	when, to *yaml.Node
 }
 
 // maxTitle is how much of a condition stands for a rule's name, in code points.
@@ -125,7 +126,7 @@ var verdicts = []string{"pass", "allow", "deny", "guide", "route"}
 // rule reads one rule.
 func (r *reader) rule(n *yaml.Node) Rule {
 	rule := Rule{Line: n.Line}
-	var reason, to *yaml.Node
+	var reason, to, page *yaml.Node
 	ok := r.mapping(n, "a rule", map[string]field{
 		"name": func(n *yaml.Node) { rule.Name = r.text(n, "name", MaxName) },
 		"when": func(n *yaml.Node) {
@@ -141,9 +142,13 @@ func (r *reader) rule(n *yaml.Node) Rule {
 				rule.Then = abi.Action(i + 1)
 			}
 		},
-		"to":     func(n *yaml.Node) { to, rule.To = n, r.url(n) },
+		"to":     func(n *yaml.Node) { to, rule.to, rule.To = n, n, r.url(n) },
 		"reason": func(n *yaml.Node) { reason, rule.Reason = n, r.reason(n) },
-		"page":   func(n *yaml.Node) { r.fail(n, "not supported yet: page comes later; a reason can be given now") },
+		"page": func(n *yaml.Node) {
+			if page = n; r.choice(n, "page", string(abi.PageNotFound)) >= 0 {
+				rule.Page = abi.PageNotFound
+			}
+		},
 	})
 	switch {
 	case !ok:
@@ -155,6 +160,8 @@ func (r *reader) rule(n *yaml.Node) Rule {
 		}
 	case reason != nil && rule.Then != abi.Deny && rule.Then != abi.Guide:
 		r.fail(reason, "only deny and guide show a reason, not %s", rule.Then)
+	case page != nil && rule.Then != abi.Deny:
+		r.fail(page, "only deny shows another page, not %s", rule.Then)
 	case to != nil && rule.Then != abi.Route:
 		r.fail(to, "only route goes to a URL, not %s", rule.Then)
 	case to == nil && rule.Then == abi.Route:
@@ -190,8 +197,12 @@ func (r *reader) url(n *yaml.Node) string {
 }
 
 func checkURL(s string) error {
-	if strings.ContainsAny(s, "{}") {
-		return errors.New("not supported yet: URL templates come later")
+	s, ok := exampleURL(s)
+	switch {
+	case !ok:
+		return errors.New("placeholders stand behind the host and a slash: https://example.com/{slug}")
+	case strings.ContainsAny(s, "{}"):
+		return errors.New("a placeholder is a name in braces, such as {slug}; braces of the URL itself are %7B and %7D")
 	}
 	if strings.ContainsFunc(s, func(c rune) bool { return c == '\\' || unicode.IsControl(c) || unicode.IsSpace(c) }) {
 		return errors.New("a URL has no white space, control characters or backslashes")

@@ -86,6 +86,12 @@ func (c *Case) outcome(m *Module, verdict abi.Verdict, url string) (want, got st
 			got += fmt.Sprintf(", reason %q", reason.Zh)
 		}
 	}
+	if c.page != abi.PageStandard {
+		want += ", page " + string(c.page)
+		if reason.Page != abi.PageStandard {
+			got += ", page " + string(reason.Page)
+		}
+	}
 	if c.to != "" {
 		want += " to " + c.to
 		got += " to " + url
@@ -134,9 +140,14 @@ func (i *instance) call(ctx context.Context, v *abi.Visit, needs abi.Facts, para
 	if verdict.Action() != abi.Route {
 		return verdict, "", nil
 	}
-	url, ok := i.memory.Read(verdict.Address(), verdict.Code())
+	url, ok := i.memory.Read(verdict.Address(), verdict.Length())
 	if !ok {
 		return verdict, "", errors.New("the route's URL is outside the memory")
+	}
+	if verdict.Template() {
+		if url, err = abi.AppendURL(make([]byte, 0, abi.BufferSize), url, v, params); err != nil {
+			return verdict, "", fmt.Errorf("the route's URL: %w", err)
+		}
 	}
 	return verdict, string(url), nil
 }
