@@ -34,7 +34,8 @@
 //	    23    1 hour           u8, 0 … 23, in the domain's zone
 //	    24    4 date           u32, year*10000 + month*100 + day, same zone
 //	    28    2 country        two ASCII letters, "ZZ" = unknown
-//	    30    2 reserved       0
+//	    30    2 app            u16, number of the most specific platform that is
+//	                           no crawler: an app, webview or browser
 //	    32    8 time           i64, seconds since 1970-01-01 UTC
 //	    40    8 hash           u64, the visit hash
 //	    48   16 ip             IPv6 address, or IPv4 as ::ffff:a.b.c.d

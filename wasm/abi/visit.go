@@ -39,6 +39,7 @@ const (
 	OffHour          = 23
 	OffDate          = 24
 	OffCountry       = 28
+	OffApp           = 30
 	OffTime          = 32
 	OffHash          = 40
 	OffIP            = 48
@@ -149,7 +150,8 @@ const (
 type Visit struct {
 	Facts Facts
 
-	Platform     uint8
+	Platform     uint8 // the most specific one: a crawler, else App
+	App          uint8 // the most specific one that is no crawler
 	OS           uint8
 	OSMajor      uint16
 	BrowserMajor uint16
@@ -225,6 +227,7 @@ func (v *Visit) Encode(buf []byte, needs Facts, params []byte) (int, error) {
 	if facts&FactPlatforms != 0 {
 		le.PutUint16(head[OffPlatform:], uint16(v.Platform))
 		le.PutUint16(head[OffOS:], uint16(v.OS))
+		le.PutUint16(head[OffApp:], uint16(v.App))
 		head[OffDevice] = byte(v.Device)
 		if v.Bot {
 			head[OffBot] = 1
@@ -317,14 +320,15 @@ func (v *Visit) Decode(record []byte) (params []byte, err error) {
 	if n := le.Uint32(record[OffLength:]); int(n) != len(record) {
 		return nil, fmt.Errorf("%w: length %d in %d bytes", ErrMalformed, n, len(record))
 	}
-	platform, os := le.Uint16(record[OffPlatform:]), le.Uint16(record[OffOS:])
-	if platform > 255 || os > 255 {
+	platform, os, app := le.Uint16(record[OffPlatform:]), le.Uint16(record[OffOS:]), le.Uint16(record[OffApp:])
+	if platform > 255 || os > 255 || app > 255 {
 		return nil, fmt.Errorf("%w: platform number over 255", ErrMalformed)
 	}
 	*v = Visit{
 		Facts:        Facts(le.Uint32(record[OffFacts:])),
 		Platform:     uint8(platform),
 		OS:           uint8(os),
+		App:          uint8(app),
 		OSMajor:      le.Uint16(record[OffOSMajor:]),
 		BrowserMajor: le.Uint16(record[OffBrowserMajor:]),
 		Device:       Device(record[OffDevice]),

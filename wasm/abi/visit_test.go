@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // fullVisit holds a different value in every field.
 func fullVisit() *abi.Visit {
 	v := &abi.Visit{
-		Facts: abi.AllFacts, Platform: 7, OS: 201, OSMajor: 0x1234, BrowserMajor: 0x4321,
+		Facts: abi.AllFacts, Platform: 7, OS: 201, App: 63, OSMajor: 0x1234, BrowserMajor: 0x4321,
 		Device: abi.DeviceTablet, Bot: true, Weekday: 7, Hour: 23, Date: 20261122, Country: [2]byte{'C', 'N'},
 		Time: 0x1122334455667788, Hash: 0xfedcba9876543210,
 		IP:      [16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 15: 1},

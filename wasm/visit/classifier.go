@@ -200,7 +200,7 @@ func (r *record) classify(now *generation, e *Evidence, v *abi.Visit) {
 }
 
 func setPlatforms(v *abi.Visit, p *Platforms) {
-	v.Platforms, v.Platform, v.OS, v.Device, v.Bot = p.Set, p.Platform, p.OS, p.Device, p.Bot
+	v.Platforms, v.Platform, v.App, v.OS, v.Device, v.Bot = p.Set, p.Platform, p.App, p.OS, p.Device, p.Bot
 	v.Facts |= abi.FactPlatforms
 }
 

@@ -45,7 +45,7 @@ func TestClassify(t *testing.T) {
 		if got := c.Catalog().IDs(v.Platforms); !slices.Equal(got, []string{"ios", "mobile", "wechat"}) {
 			t.Errorf("platforms: got %v", got)
 		}
-		if v.Platform != 2 || v.OS != 59 || v.Device != abi.DeviceMobile || v.Bot || v.Hour != 7 {
+		if v.Platform != 2 || v.App != 2 || v.OS != 59 || v.Device != abi.DeviceMobile || v.Bot || v.Hour != 7 {
 			t.Errorf("got %+v", v)
 		}
 		if string(v.Browser) != wechatBrowser || v.BrowserMajor != 0 || v.OSMajor != 16 {

@@ -17,6 +17,7 @@ const MaxScan = 2 << 10
 type Platforms struct {
 	Set      abi.Set
 	Platform uint8      // the most specific one
+	App      uint8      // the most specific one that is no crawler
 	OS       uint8      // never 0
 	Device   abi.Device // unknown for a form that a cluster added
 	Bot      bool
@@ -203,7 +204,8 @@ func (m *matcher) platforms(s *seen) Platforms {
 	if rank := s.best[groupApp]; rank != none {
 		p.Platform = m.numbers[groupApp][rank]
 	}
-	p.Set.Add(p.Platform)
+	p.App = p.Platform
+	p.Set.Add(p.App)
 	if rank := s.best[groupOS]; rank != none {
 		p.OS = m.numbers[groupOS][rank]
 	}

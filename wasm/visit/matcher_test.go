@@ -166,7 +166,8 @@ func slowMatch(c *visit.Catalog, entries []visit.Entry, agent []byte) visit.Plat
 	form := or(first[visit.Form], number(visit.Desktop))
 	p.OS = or(first[visit.OS], number(visit.OtherOS))
 	p.Platform = or(first[visit.App], or(webView, number(visit.Browser)))
-	p.Set.Add(p.Platform)
+	p.App = p.Platform
+	p.Set.Add(p.App)
 	p.Set.Add(p.OS)
 	p.Set.Add(form)
 	p.Device = map[uint8]abi.Device{
