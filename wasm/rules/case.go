@@ -35,6 +35,7 @@ type word struct {
 	id  string
 	at  place
 	put func(v *abi.Visit, number uint8)
+	app bool // also visit.platform where crawlers do not count, unless it is one
 }
 
 // maxFact is how long a test's string may be.
@@ -95,7 +96,7 @@ func (r *reader) ids(c *Case, what string, put func(v *abi.Visit, number uint8))
 // id reads one platform id.
 func (r *reader) id(c *Case, n *yaml.Node, what string, put func(v *abi.Visit, number uint8)) {
 	if id := r.text(n, what, MaxName); id != "" {
-		c.ids = append(c.ids, word{id, place{n.Line, n.Column}, put})
+		c.ids = append(c.ids, word{id, place{n.Line, n.Column}, put, what == "platform"})
 	}
 }
 
@@ -207,6 +208,9 @@ func (c *Case) visit(s *source, platforms Platforms, classify Classifier) (abi.V
 			return v, s.errorAt(w.at, "unknown platform %q%s", w.id, didYouMean(w.id, platforms.IDs()))
 		}
 		w.put(&v, n)
+		if w.app && !platforms.IsCrawler(w.id) {
+			v.App = n
+		}
 	}
 	return v, nil
 }

@@ -31,6 +31,14 @@ func (c catalog) Number(id string) (uint8, bool) {
 	return 0, false
 }
 
+func (c catalog) number(id string) uint8 {
+	n, ok := c.Number(id)
+	if !ok {
+		panic("no platform " + id)
+	}
+	return n
+}
+
 func (c catalog) IsCrawler(id string) bool {
 	return id == "bot" || id == "googlebot" || id == "baiduspider"
 }
@@ -71,7 +79,7 @@ func classify(userAgent string, v *abi.Visit) {
 		}
 	}
 	v.Platforms = shipped.set(app)
-	v.Platform = number(app)
+	v.Platform, v.App = number(app), number(app)
 	for _, t := range [][2]string{{"iPhone", "ios"}, {"Android", "android"}, {"Windows", "windows"}, {"Macintosh", "macos"}} {
 		if strings.Contains(userAgent, t[0]) {
 			v.OS = number(t[1])

@@ -88,6 +88,9 @@ func (g *generator) factValue(e ast.Expr) (value, error) {
 	if f.name == "visit.bot" && g.dishonest != "" {
 		return value{}, g.errorf(e, "%s", g.dishonest)
 	}
+	if f.name == "visit.platform" && g.dishonest != "" {
+		f = &app
+	}
 	g.needs |= f.need
 	v := value{kind: f.kind, expr: e, fact: f, agent: f.name == "visit.user_agent" || f.name == "visit.browser"}
 	if f.kind != set && f.kind != address {
@@ -181,6 +184,9 @@ func (g *generator) equality(e ast.Expr, not bool, a, b value) (code, error) {
 	var err error
 	switch {
 	case a.kind == set && b.kind == set:
+		if err := g.countsCrawlers(a, b); err != nil {
+			return nil, err
+		}
 		c = g.sameSet(a.fact, b.fact)
 	case a.kind == integer && b.kind == integer:
 		if isEmptyTest(a, b, 0) {

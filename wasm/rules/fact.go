@@ -67,6 +67,11 @@ var facts = []fact{
 	{name: "visit.requested_with", kind: text, need: abi.FactRequestedWith, off: abi.OffRequestedWith, load: opI32Load},
 }
 
+// app is what visit.platform reads in rules that may not test for bots: the most
+// specific platform that is no crawler, so that visit.platform == "browser" holds
+// for a crawler as it does for a person with that browser.
+var app = fact{name: "visit.platform", kind: platform, need: abi.FactPlatforms, off: abi.OffApp, load: opI32Load16}
+
 // factNamed returns the fact of that name, or nil.
 func factNamed(name string) *fact {
 	if i := slices.IndexFunc(facts, func(f fact) bool { return f.name == name }); i >= 0 {

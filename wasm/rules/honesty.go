@@ -37,3 +37,15 @@ func (g *generator) honest(a, b value) error {
 	}
 	return nil
 }
+
+// countsCrawlers refuses, in rules that may not test for bots, to look at all of
+// the visit's platforms at once, as their number tells: a crawler's are among
+// them.
+func (g *generator) countsCrawlers(sets ...value) error {
+	for _, v := range sets {
+		if g.dishonest != "" && v.fact.name == "visit.platforms" {
+			return g.errorf(v.expr, "%s; the size of this set tells, so ask for platforms by their ids", g.dishonest)
+		}
+	}
+	return nil
+}

@@ -97,6 +97,9 @@ func (g *generator) size(e, operand ast.Expr) (value, error) {
 	result := value{kind: integer, expr: e}
 	switch {
 	case v.kind == set:
+		if err := g.countsCrawlers(v); err != nil {
+			return value{}, err
+		}
 		for i := range 4 {
 			result.code.add(g.word(v.fact, i))
 			result.code.op(opI64Popcnt)
