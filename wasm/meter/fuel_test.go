@@ -18,7 +18,7 @@ func TestRefill(t *testing.T) {
 	m := admit(t, filter(join(turns, i64Const(7))).encode())
 	g := start(t, m.Metered)
 	for range 10 {
-		g.mustCall(30_000, 7)
+		g.mustCall(20_000, 7)
 		if left := g.fuel(); left < 0 || left > m.Fuel/2 {
 			t.Errorf("%d units are left of %d", left, m.Fuel)
 		}
