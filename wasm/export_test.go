@@ -11,3 +11,18 @@ func HoldRestorer(h *Host, do func(waiting func() int)) {
 		working.slots <- <-held.slots
 	}
 }
+
+// Restore puts the instance that slot 0 has of the filter at a place back to
+// its first state.
+func Restore(h *Host, place int) {
+	h.chain.Load().places[place].current.filter.seats[0].instance.restore()
+}
+
+// EachSlot gives every slot to do, one after the other.
+func EachSlot(h *Host, do func(*Slot)) {
+	for i := range h.slots {
+		slot := h.Acquire(uint64(i))
+		do(slot)
+		slot.Release()
+	}
+}

@@ -93,7 +93,7 @@ func (s *Slot) ask(v *version, params []byte) (abi.Verdict, *instance, error) {
 		f.seats[s.Index].instance = in
 	}
 	if f.image != nil {
-		s.soiled = append(s.soiled, in)
+		s.soiled, s.owes = append(s.soiled, in), s.owes+len(in.whole)
 	}
 	verdict, err := in.call(s.host.ctx, &s.Visit, params)
 	if trying && err == nil {

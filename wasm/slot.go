@@ -21,6 +21,7 @@ type Slot struct {
 	Visit abi.Visit
 
 	soiled []*instance // of class restored, that this visit was in
+	owes   int         // bytes of memory in them
 	url    [abi.BufferSize]byte
 	_      [64]byte // the next slot's word starts a cache line of its own
 }
@@ -46,13 +47,16 @@ func (h *Host) Acquire(hint uint64) *Slot {
 }
 
 // Release gives the slot back. Nothing of it, nor any outcome's URL, may be
-// used afterwards. It does not wait for what has to be restored first.
+// used afterwards. What takes long to restore is not waited for.
 func (s *Slot) Release() {
-	if len(s.soiled) > 0 {
+	switch {
+	case s.owes == 0:
+		s.word.Add(1)
+	case s.owes <= atOnce:
+		s.restore()
+	default:
 		s.host.restorer.take(s)
-		return
 	}
-	s.word.Add(1)
 }
 
 // Slots returns the number of slots.
