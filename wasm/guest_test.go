@@ -12,14 +12,14 @@ const visitAddress = 1 << 10
 // guest is a filter module written by hand. What is zero is as the ABI wants
 // it; the rest spoils one thing.
 type guest struct {
-	manifest string // custom section; empty: none
-	body     []byte // of suodi_filter without its end; default: pass
-	version  int64  // what suodi_abi answers; default 1
-	address  int64  // what suodi_visit answers; default visitAddress
-	omit     string // an export that is left out
-	unsigned bool   // suodi_filter returns i32
-	growing  bool   // its memory has no maximum
-	pages    uint64 // of memory; default 1
+	manifest string   // custom section; empty: none
+	body     []byte   // of suodi_filter without its end; default: pass
+	version  int64    // what suodi_abi answers; default 1
+	address  int64    // what suodi_visit answers; default visitAddress
+	omit     string   // an export that is left out
+	unsigned bool     // suodi_filter returns i32
+	growing  bool     // its memory has no maximum
+	pages    uint64   // of memory; default 1
 	types    [][]byte // function types, from number 3
 	imports  [][]byte
 	globals  [][]byte
@@ -32,7 +32,6 @@ var (
 	unreachable = []byte{0x00}
 	ifTrue      = []byte{0x04, 0x40}
 	end         = []byte{0x0b}
-	drop        = []byte{0x1a}
 )
 
 func i64Const(v int64) []byte { return append([]byte{0x42}, signed(v)...) }

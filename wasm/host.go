@@ -82,8 +82,9 @@ func NewHost(config Config) (host *Host, err error) {
 		h.slots[i].Index = i
 	}
 	h.chain.Store(&Chain{})
-	h.workers.Go(func() { h.mender.run(h.ctx, h.quit) })
-	h.workers.Go(func() { h.restorer.run(h.quit) })
+	mender, restorer := h.mender, h.restorer
+	h.workers.Go(func() { mender.run(h.ctx, h.quit) })
+	h.workers.Go(func() { restorer.run(h.quit) })
 	return h, nil
 }
 

@@ -21,13 +21,18 @@ import (
 var update = flag.Bool("update", false, "write the files in testdata anew")
 
 // turning is a loop that ends by itself only when the fuel does.
-func turning(code ...[]byte) []byte { return join([]byte{0x03, 0x40}, join(code...), []byte{0x0c, 0, 0x0b}) }
+func turning(code ...[]byte) []byte {
+	return join([]byte{0x03, 0x40}, join(code...), []byte{0x0c, 0, 0x0b})
+}
 
 func repeated(n int, code ...byte) []byte { return bytes.Repeat(code, n) }
 
 // fill and copyAll write n bytes, from 0 on.
-func fill(n int64) []byte    { return join(i32Const(0), i32Const(7), i32Const(n), []byte{0xfc, 11, 0}) }
-func copyAll(n int64) []byte { return join(i32Const(0), i32Const(1), i32Const(n), []byte{0xfc, 10, 0, 0}) }
+func fill(n int64) []byte { return join(i32Const(0), i32Const(7), i32Const(n), []byte{0xfc, 11, 0}) }
+
+func copyAll(n int64) []byte {
+	return join(i32Const(0), i32Const(1), i32Const(n), []byte{0xfc, 10, 0, 0})
+}
 
 // missing reads all over the memory, each address made of what it read before.
 func missing(bytes int64) []byte {
@@ -99,7 +104,8 @@ func TestAttacks(t *testing.T) {
 				g.manifest = `{"name":"x","abi":1,"needs":["platforms"],"fail":"` + mode + `"}`
 				install(t, h, bind(g.encode())...)
 				_, f := h.Chain().At(0)
-				var visits, stop = atomic.Int64{}, make(chan struct{})
+				var visits atomic.Int64
+				stop := make(chan struct{})
 				var others sync.WaitGroup
 				others.Go(func() {
 					for done := false; !done; visits.Add(1) {
@@ -178,7 +184,7 @@ func TestHostile(t *testing.T) {
 			if !errors.Is(err, wasm.ErrRefused) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "filter-1") {
 				t.Errorf("error %v; want ErrRefused and %q", err, want)
 			}
-			if took > 2*time.Second {
+			if took > 20*time.Second { // of a loaded machine with the race detector; grow-storm takes 0.3 s by itself
 				t.Errorf("refused after %v", took)
 			}
 			if h.Chain() != before {
