@@ -2,6 +2,8 @@
 // wasm/abi describes, under wazero's compiler engine. It must know nothing of
 // links, of HTTP or of where filters come from.
 //
+// DESIGN.md says why things are as they are here, and what they cost.
+//
 // # Slots
 //
 // A Host has a fixed array of slots. A visit takes one by a single
@@ -17,9 +19,17 @@
 // even or has changed since (Host.Wait). Filters are replaced so; other owners
 // of per-visit resources may use it too.
 //
-// # Chains
+// # Plans
 //
-// Install puts a whole chain of filters in force at once, or, when one of them
-// cannot be loaded, changes nothing. Filters that stand in both the old and
-// the new chain, told by the hash of their module, go on with their instances.
+// Install puts a whole plan in force at once, or, when one of its modules
+// cannot be loaded, changes nothing. A plan has the chain that every visit
+// passes and the filters that run where a domain or a link names them, each
+// with a canary for some of the visits. Modules that stand in both the old and
+// the new plan, told by their hash, go on with their instances.
+//
+// # Containment
+//
+// Every module is metered, so that each call ends. A filter that breaks loses
+// its instance, is counted, and its visit follows its fail mode; one that
+// breaks too often is tripped. What a filter may remember depends on its class.
 package wasm
