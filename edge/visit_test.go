@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -128,5 +129,29 @@ func TestBadRoute(t *testing.T) {
 				t.Errorf("leads to %q", got)
 			}
 		})
+	}
+}
+
+// A filter cannot lead a visit to a script, nor write headers: what it gives is
+// checked like any destination, and here it fails open.
+func TestHostileRoute(t *testing.T) {
+	for _, name := range []string{"route-to-script", "route-with-crlf"} {
+		module, err := os.ReadFile("../wasm/testdata/hostile/visit-" + name + ".wasm")
+		check(t, err)
+		server := newSite(t)
+		hash := wasm.HashOf(module)
+		change(t, server,
+			&feedpb.Entry{Bucket: feed.BucketModules, Key: hash[:], Value: module},
+			&feedpb.Entry{Bucket: feed.BucketChain, Value: marshal(t, &feedpb.Chain{Bindings: []*feedpb.Binding{{Filter: "hostile", Hash: hash[:]}}})},
+		)
+		v := newVisitor(t, server, "/plain", agent(t, "googlebot")) // it attacks bots
+		v.visit()
+		header := &v.ctx.Response.Header
+		if got := string(header.Peek("Location")); v.ctx.Response.StatusCode() != fasthttp.StatusFound || got != destination {
+			t.Errorf("%s: %d, leads to %q", name, v.ctx.Response.StatusCode(), got)
+		}
+		if cookie := header.Peek("Set-Cookie"); len(cookie) > 0 {
+			t.Errorf("%s: sets the cookie %q", name, cookie)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package wasm_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"suodi/wasm"
@@ -91,26 +92,62 @@ func TestRestoredWithinAVisit(t *testing.T) {
 
 // Releasing a slot does not wait for the restorer: with the restorer held up, a
 // visit whose filter has four megabytes is gone at once, and its slot is not
-// free until they are restored.
+// free until they are restored. When half of the slots wait for the restorer,
+// visits do it themselves.
 func TestRestoringIsBehindTheAnswer(t *testing.T) {
 	h := newHost(t, 4)
 	install(t, h, bind(guest{body: remembers(nil), pages: 64}.encode())...)
 	wasm.HoldRestorer(h, func(waiting func() int) {
+		var slots []*wasm.Slot
+		for i := range uint64(3) {
+			slot := h.Acquire(i)
+			slot.Visit = abi.Visit{}
+			if out := slot.Run(slot.Chain(), 0); out.Code != 0 {
+				t.Errorf("slot %d: %+v", i, out)
+			}
+			slots = append(slots, slot)
+		}
+		for i, want := range []int{1, 2, 2} {
+			slots[i].Release() // would hang if it waited
+			if n := waiting(); n != want {
+				t.Errorf("%d slots wait to be restored; want %d", n, want)
+			}
+		}
 		slot := h.Acquire(0)
-		slot.Visit = abi.Visit{}
-		slot.Run(slot.Chain(), 0)
-		slot.Release() // would hang if it waited
-		if n := waiting(); n != 1 {
-			t.Errorf("%d slots wait to be restored", n)
+		if slot.Index != 2 {
+			t.Errorf("the first free slot is %d", slot.Index)
 		}
-		if again := h.Acquire(0); again.Index == 0 {
-			t.Error("the slot is free before it is restored")
-		} else {
-			again.Release()
+		if out := slot.Run(slot.Chain(), 0); out.Code != 0 {
+			t.Errorf("in the slot restored at once: %+v", out)
 		}
+		slot.Release()
 	})
 	h.Wait()
 	if out := run(h, guarded); out.Code != 0 {
 		t.Errorf("%+v", out)
 	}
+}
+
+// More visits than slots, to filters that are restored at once and by the
+// restorer, find nothing of each other.
+func TestRestoredUnderLoad(t *testing.T) {
+	h := newHost(t, 3)
+	install(t, h, bind(
+		guest{body: join(remembers(nil), []byte{0x42, 8, 0x88, 0x42, 0, 0x52, 0xad})}.encode(), // allow if it finds anything
+		guest{body: remembers(nil), pages: 8}.encode(),
+	)...)
+	var visitors sync.WaitGroup
+	for v := range 5 {
+		visitors.Go(func() {
+			for i := range 100 {
+				slot := h.Acquire(uint64(v + i))
+				slot.Visit = abi.Visit{}
+				if out := slot.Run(slot.Chain(), 0); out.Action != abi.Deny || out.Code != 0 || out.At != 1 {
+					t.Errorf("%+v", out)
+				}
+				slot.Release()
+			}
+		})
+	}
+	visitors.Wait()
 }

@@ -480,7 +480,7 @@ func TestVisitDoesNotAllocate(t *testing.T) {
 		action abi.Action
 	}{
 		"denied by the last": {onWeChat, abi.Deny},
-		"guided before":  {guarded, abi.Guide},
+		"guided before":      {guarded, abi.Guide},
 	} {
 		want = test.action
 		if n := testing.AllocsPerRun(200, visit(test.fill)); n != 0 {
