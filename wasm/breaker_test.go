@@ -102,6 +102,30 @@ func TestTrip(t *testing.T) {
 	}
 }
 
+// A try that ends with a bad verdict leaves the filter tripped, and one on a
+// visit too large decides nothing.
+func TestTryThatIsNoSuccess(t *testing.T) {
+	clock := &clock{}
+	h := hostWith(t, wasm.Config{Slots: 1, Now: clock.Now, Trip: wasm.TripLimits{Failures: 1}})
+	install(t, h, bind(guest{body: whenBot(returns(99))}.encode())...)
+	_, f := h.Chain().At(0)
+	run(h, bot)
+	for range 3 {
+		clock.advance(10 * time.Second)
+		if out := run(h, bot); !f.Tripped() || out.Err != nil {
+			t.Fatalf("%+v, tripped %t", out, f.Tripped())
+		}
+	}
+	clock.advance(10 * time.Second)
+	if out := run(h, func(v *abi.Visit) { v.Facts, v.Host = abi.AllFacts, make([]byte, 2*abi.BufferSize) }); !errors.Is(out.Err, abi.ErrTooLarge) || !f.Tripped() {
+		t.Errorf("%+v, tripped %t", out, f.Tripped())
+	}
+	clock.advance(10 * time.Second)
+	if eventually(t, h, onWeChat, abi.Allow); f.Tripped() {
+		t.Error("still tripped after a try that succeeded")
+	}
+}
+
 // Visits that break a filter at the same time do not make others wait for new
 // instances, nor fail, as long as there are spare ones.
 func TestOthersAreUnaffected(t *testing.T) {

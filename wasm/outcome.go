@@ -58,6 +58,7 @@ func (s *Slot) Run(chain *Chain, from int) Outcome {
 		verdict, in, err := s.ask(v, p.params)
 		if err == nil && verdict == abi.Verdict(abi.Pass) {
 			v.filter.seats[s.Index].counts[abi.Pass].Add(1)
+			s.tried(true)
 			continue
 		}
 		if outcome := s.judge(p, i, v, p.params, verdict, in, err); outcome.Action != abi.Pass {
@@ -79,11 +80,11 @@ func (s *Slot) Call(chain *Chain, place int, params []byte) Outcome {
 // ask calls a filter.
 func (s *Slot) ask(v *version, params []byte) (abi.Verdict, *instance, error) {
 	f := v.filter
-	trying := false
 	if f.breaker.open.Load() {
-		if trying = f.breaker.admits(s.host.config.Now()); !trying {
+		if !f.breaker.admits(s.host.config.Now()) {
 			return 0, nil, ErrTripped
 		}
+		s.trying = f
 	}
 	in := f.seats[s.Index].instance
 	if in == nil {
@@ -96,10 +97,15 @@ func (s *Slot) ask(v *version, params []byte) (abi.Verdict, *instance, error) {
 		s.soiled, s.owes = append(s.soiled, in), s.owes+len(in.whole)
 	}
 	verdict, err := in.call(s.host.ctx, &s.Visit, params)
-	if trying && err == nil {
-		f.breaker.reset()
-	}
 	return verdict, in, err
+}
+
+// tried ends the trial of a tripped filter, if this call was one.
+func (s *Slot) tried(good bool) {
+	if s.trying != nil && good {
+		s.trying.breaker.reset()
+	}
+	s.trying = nil
 }
 
 // judge makes an outcome of a verdict, or of there being none.
@@ -107,6 +113,7 @@ func (s *Slot) judge(p *place, at int, v *version, params []byte, verdict abi.Ve
 	outcome := Outcome{Action: verdict.Action(), Erred: verdict.Erred(), At: at, Version: v.number, Canary: v.canary, Filter: v.filter}
 	switch {
 	case err == abi.ErrTooLarge: //nolint:errorlint // hot path; Encode never wraps it
+		s.tried(false)
 		outcome.Action, outcome.Err = abi.Deny, err
 		return outcome
 	case err == ErrTripped || err == errNoInstance: //nolint:errorlint // as ask returns them
@@ -126,6 +133,7 @@ func (s *Slot) judge(p *place, at int, v *version, params []byte, verdict abi.Ve
 	default:
 		return s.broke(p, outcome, fmt.Errorf("%w: %s", errVerdict, outcome.Action))
 	}
+	s.tried(true)
 	outcome.Fuel = in.spent()
 	seat := &v.filter.seats[s.Index]
 	seat.counts[outcome.Action].Add(1)
@@ -159,6 +167,7 @@ func (s *Slot) broke(p *place, outcome Outcome, reason error) Outcome {
 // without makes the outcome that a filter's fail mode wants.
 func (s *Slot) without(outcome Outcome, reason error) Outcome {
 	f := outcome.Filter
+	s.tried(false)
 	f.seats[s.Index].counts[countFailed].Add(1)
 	outcome.Action, outcome.Code, outcome.URL, outcome.Erred, outcome.Err = abi.Pass, 0, nil, false, reason
 	if f.closed {

@@ -22,6 +22,7 @@ type Slot struct {
 
 	soiled []*instance // of class restored, that this visit was in
 	owes   int         // bytes of memory in them
+	trying *Filter     // tripped, and tried by the call that is on
 	url    [abi.BufferSize]byte
 	_      [64]byte // the next slot's word starts a cache line of its own
 }
