@@ -208,7 +208,7 @@ func TestHostile(t *testing.T) {
 			store(t, h)
 			began := time.Now()
 			m, err := meter.Admit(h.module, meter.Options{})
-			if took := time.Since(began); took > time.Second {
+			if took := time.Since(began); took > 10*time.Second { // a loaded machine with -race included
 				t.Errorf("admission took %v", took)
 			}
 			if h.refusal != "" {
@@ -238,7 +238,7 @@ func TestHostile(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), "unreachable") && !strings.Contains(err.Error(), "out of bounds") {
 					t.Errorf("ends with %v", err)
 				}
-				if limit := time.Duration(m.Fuel) * 100 * time.Nanosecond; took > limit { // a loaded machine with -race included
+				if limit := time.Duration(m.Fuel) * 500 * time.Nanosecond; took > limit { // a loaded machine with -race included
 					t.Errorf("took %v", took)
 				}
 			}
