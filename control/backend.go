@@ -62,6 +62,13 @@ func view(store *raftstore.Store, read func(*raftstore.View) error) (err error) 
 
 func (b *backend) Edges() []feed.Edge { return b.feed.Edges() }
 
+func (b *backend) Ask(ctx context.Context, edge string, ask *feedpb.Ask) (*feedpb.Answer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.closing, cancel)()
+	return b.feed.Ask(ctx, edge, ask)
+}
+
 func (b *backend) WaitEdges(ctx context.Context, revision link.Revision) []string {
 	// A change that edges do not hear of is behind the last one that they do.
 	err := view(b.store, func(v *raftstore.View) error {

@@ -3,6 +3,8 @@ package control
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +22,7 @@ import (
 	"suodi/control/state/statepb"
 	"suodi/raftstore"
 	"suodi/wasm/filters"
+	"suodi/wasm/meter"
 	"suodi/wasm/visit"
 )
 
@@ -30,7 +33,8 @@ const tokenFile = "admin-token"
 const system = "system"
 
 // seed gives the cluster what it begins with, as far as it lacks it: a domain,
-// the shipped platforms, the platform filter and the admin token.
+// the shipped platforms, the platform filter, the fleet's secret and the admin
+// token.
 func (s *Server) seed(ctx context.Context) error {
 	if err := s.store.ReadIndex(ctx); err != nil {
 		return err
@@ -38,7 +42,7 @@ func (s *Server) seed(ctx context.Context) error {
 	var ops []*statepb.Operation
 	err := view(s.store, func(r *raftstore.View) error {
 		for _, lacks := range []func(raftstore.Reader) ([]*statepb.Operation, error){
-			s.missingDomain, s.missingPlatforms, missingFilter, s.missingToken,
+			s.missingDomain, s.missingPlatforms, missingFilter, missingSecret, s.missingToken,
 		} {
 			more, err := lacks(r)
 			if err != nil {
@@ -122,9 +126,30 @@ func missingFilter(r raftstore.Reader) ([]*statepb.Operation, error) {
 	if err != nil || found {
 		return nil, err
 	}
+	module, err := meter.Admit(filters.Platform, meter.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("shipped platform filter: %w", err)
+	}
+	manifest, err := json.Marshal(module.Manifest)
+	if err != nil {
+		return nil, fmt.Errorf("shipped platform filter: %w", err)
+	}
 	return []*statepb.Operation{{Operation: &statepb.Operation_StageFilter{StageFilter: &statepb.StageFilter{
-		Name: state.PlatformFilter, Module: filters.Platform, Source: []byte(filters.PlatformSource), Promote: true,
+		Name: state.PlatformFilter, Module: filters.Platform, Source: []byte(filters.PlatformSource), Manifest: manifest, Promote: true,
 	}}}}, nil
+}
+
+// missingSecret gives the fleet its secret. Whoever proposes first has made it.
+func missingSecret(r raftstore.Reader) ([]*statepb.Operation, error) {
+	secret, err := state.Secret(r)
+	if err != nil || secret != nil {
+		return nil, err
+	}
+	secret = make([]byte, feed.SecretSize)
+	if _, err := rand.Read(secret); err != nil {
+		return nil, fmt.Errorf("fleet secret: %w", err)
+	}
+	return []*statepb.Operation{{Operation: &statepb.Operation_PutSecret{PutSecret: &statepb.PutSecret{Secret: secret}}}}, nil
 }
 
 // missingToken sees to it that the admin token is the configured one, else the

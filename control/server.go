@@ -19,6 +19,7 @@ import (
 
 	"suodi/control/api"
 	"suodi/control/feed"
+	"suodi/control/rollout"
 	"suodi/control/state"
 	"suodi/raftstore"
 )
@@ -35,9 +36,11 @@ type Config struct {
 	BaseURL string
 	// Token is the text of the admin token; empty: the one of the last start,
 	// or a fresh one.
-	Token   string
-	Version string       // of the program, for people
-	Logger  *slog.Logger // nil discards
+	Token string
+	// JudgeEvery is how often canaries are looked at; default 2 s.
+	JudgeEvery time.Duration
+	Version    string       // of the program, for people
+	Logger     *slog.Logger // nil discards
 }
 
 func (c Config) withDefaults() Config {
@@ -152,6 +155,10 @@ func (s *Server) serve() {
 			s.failed <- fmt.Errorf("feed: %w", err)
 		}
 	})
+	guard := rollout.NewGuard(rollout.GuardConfig{
+		Fleet: &fleet{store: s.store, feed: s.feed}, Interval: s.config.JudgeEvery, Logger: s.config.Logger.With("part", "rollout"),
+	})
+	s.serving.Go(func() { guard.Run(waits) })
 	s.serving.Go(func() {
 		select {
 		case <-s.store.Fatal():

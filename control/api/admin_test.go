@@ -230,8 +230,11 @@ func TestFilters(t *testing.T) {
 		status                 int
 		texts                  []string
 	}{
-		{"a module", "x", string(filters.Platform), "application/wasm", 415, []string{"metered", "application/yaml"}},
-		{"JSON", "x", "{}", "application/json", 415, []string{"application/yaml"}},
+		{"a module", "x", string(filters.Platform), "application/wasm", 422, []string{`"platform"`, `"x"`}},
+		{"no module", "x", "\x00asm\x01\x00\x00\x00", "application/wasm", 422, []string{"not admitted", "memory"}},
+		{"a module cut off", "x", string(filters.Platform[:100]), "application/wasm", 422, []string{"not admitted", "body:0x", "section"}},
+		{"too large a module", "x", strings.Repeat("x", 4<<20+1), "application/wasm", 413, nil},
+		{"JSON", "x", "{}", "application/json", 415, []string{"application/yaml", "application/wasm"}},
 		{"no YAML", "x", "name: [", "application/yaml", 422, []string{"body:"}},
 		{"nothing", "x", "", "application/yaml", 400, nil},
 		{"another name", "x", ruleSet("y", "qq"), "application/yaml", 422, []string{`"y"`, `"x"`}},
@@ -294,7 +297,9 @@ func TestOpenAPI(t *testing.T) {
 		"/v1/links/{domain}/{slug}/qr": "get post", "/v1/links/{domain}/{slug}/qr/placements": "post", "/v1/qr/decode": "post",
 		"/v1/domains": "get", "/v1/domains/{domain}": "get put", "/v1/platforms": "get", "/v1/platforms/{id}": "get put",
 		"/v1/filters": "get", "/v1/filters/{name}": "get post", "/v1/filters/{name}/promote": "post", "/v1/filters/{name}/rollback": "post",
-		"/v1/filters/{name}/versions": "get", "/v1/chain": "get put", "/v1/tokens": "get post", "/v1/tokens/{id}": "delete", "/v1/fleet": "get",
+		"/v1/filters/{name}/versions": "get", "/v1/filters/{name}/versions/{version}": "get",
+		"/v1/filters/{name}/versions/{version}/source": "get", "/v1/filters/{name}/diff": "get", "/v1/filters/{name}/history": "get",
+		"/v1/links/{domain}/{slug}/explain": "post", "/v1/explain-header": "post", "/v1/chain": "get put", "/v1/tokens": "get post", "/v1/tokens/{id}": "delete", "/v1/fleet": "get",
 	} {
 		if !strings.Contains(docs, path) {
 			t.Errorf("/docs does not show %s", path)

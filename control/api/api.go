@@ -12,7 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"suodi/control/feed"
+	"suodi/control/feed/feedpb"
 	"suodi/control/link"
+	"suodi/control/rollout"
 	"suodi/control/state/statepb"
 	"suodi/raftstore"
 )
@@ -30,6 +32,8 @@ type Backend interface {
 	// WaitEdges waits until every connected edge has a revision, and returns
 	// the ids of those that have not when ctx ends.
 	WaitEdges(ctx context.Context, revision link.Revision) (behind []string)
+	// Ask asks one connected edge, any when edge is empty, as feed.Server does.
+	Ask(ctx context.Context, edge string, ask *feedpb.Ask) (*feedpb.Answer, error)
 }
 
 // Config says what the API serves; zero means the default.
@@ -41,6 +45,8 @@ type Config struct {
 	// Ready says why the node does not serve, or nil; for /readyz.
 	// Required.
 	Ready func(ctx context.Context) error
+	// Runner runs filters for forecasts; nil: on a host of this process.
+	Runner rollout.Runner
 	// Debug answers below /debug/, behind the token; nil: nothing does.
 	Debug http.Handler
 }
@@ -48,6 +54,7 @@ type Config struct {
 // service is what the handlers share.
 type service struct {
 	backend  Backend
+	runner   rollout.Runner
 	logger   *slog.Logger
 	pictures chan struct{} // a place for each uploaded picture worked on
 }
@@ -64,7 +71,10 @@ func New(config Config) http.Handler {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &service{backend: config.Backend, logger: logger, pictures: make(chan struct{}, picturesAtOnce)}
+	s := &service{backend: config.Backend, runner: config.Runner, logger: logger, pictures: make(chan struct{}, picturesAtOnce)}
+	if s.runner == nil {
+		s.runner = rollout.HostRunner{}
+	}
 	mux := http.NewServeMux()
 
 	spec := huma.DefaultConfig("Suodi", config.Version)
@@ -81,6 +91,7 @@ func New(config Config) http.Handler {
 	h := humago.New(mux, spec)
 	s.links(h)
 	s.qrCodes(h)
+	s.explanations(h)
 	s.batches(h)
 	s.domains(h)
 	s.platforms(h)

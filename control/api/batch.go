@@ -41,6 +41,7 @@ func (r *batchRow) UnmarshalJSON(data []byte) error {
 	decoder.DisallowUnknownFields()
 	r.size = len(data)
 	r.err = decoder.Decode(&r.NewLink)
+	r.size += len(r.Filters) * link.MaxParams // what defaults may add
 	return nil
 }
 

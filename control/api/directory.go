@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"suodi/control/link"
 	"suodi/control/state"
@@ -15,6 +16,7 @@ type directory struct {
 	standard link.Domain // the default domain
 	ids      []string    // of the platforms
 	known    map[string]bool
+	takers   map[string]taker // the filters
 }
 
 func readDirectory(r raftstore.Reader) (*directory, error) {
@@ -26,7 +28,11 @@ func readDirectory(r raftstore.Reader) (*directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &directory{domains: map[link.Domain]state.Domain{}, known: map[string]bool{}}
+	takers, err := readTakers(r)
+	if err != nil {
+		return nil, err
+	}
+	d := &directory{takers: takers, domains: map[link.Domain]state.Domain{}, known: map[string]bool{}}
 	for _, domain := range domains {
 		name := link.Domain(domain.GetName())
 		d.domains[name] = domain
@@ -71,6 +77,9 @@ func (d *directory) normalize(l *link.Link, old link.Link) error {
 	}
 	problems = append(problems, d.unknownPlatforms("allow", l.Allow, old.Allow)...)
 	problems = append(problems, d.unknownPlatforms("guard", l.Guard, old.Guard)...)
+	if !slices.ContainsFunc(problems, func(p *link.FieldError) bool { return strings.HasPrefix(p.Field, "filters") }) {
+		problems = append(problems, d.bind(l.Filters, old.Filters)...)
+	}
 	return problems.Err()
 }
 
@@ -91,6 +100,7 @@ func (d *directory) unknownPlatforms(field string, ids, had []string) (problems 
 // show returns a link as the API gives it.
 func (d *directory) show(l *link.Link) linkBody {
 	body := linkBody{Link: *l}
+	body.Filters = d.showBindings(l.Filters)
 	base := "https://" + string(l.Domain)
 	if domain, ok := d.domains[l.Domain]; ok && domain.GetBaseUrl() != "" {
 		base = domain.GetBaseUrl()

@@ -3,16 +3,19 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // names are checked against this copy, whatever the machine has
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"suodi/control/link"
 	"suodi/control/state"
 	"suodi/control/state/statepb"
-	"suodi/raftstore"
 )
 
 // DomainFields are the fields of a domain that a request may give.
@@ -20,6 +23,9 @@ type DomainFields struct {
 	BaseURL     string `json:"base_url,omitempty" doc:"How short links of the domain begin; left out: https:// and the domain."`
 	Default     bool   `json:"default,omitempty" doc:"Links without a domain get this one, and it answers hosts that are no domain."`
 	NotFoundURL string `json:"not_found_url,omitempty" doc:"Where visitors of unknown slugs go; left out: a page that says so."`
+	TimeZone    string `json:"time_zone,omitempty" doc:"Name in the IANA time zone database, as in Asia/Shanghai: what filters and link times go by; left out: UTC."`
+
+	Filters []link.Binding `json:"filters,omitempty" maxItems:"8" doc:"Filters that run on the domain's visits, in this order, behind the chain. A secret parameter given as *** stays as it is."`
 }
 
 // domainBody is a domain as the API gives it.
@@ -29,11 +35,15 @@ type domainBody struct {
 	Revision link.Revision `json:"revision" doc:"Revision of the last change, as epoch.index."`
 }
 
-func showDomain(d state.Domain) domainBody {
+func (d *directory) showDomain(name string) domainBody {
+	domain := d.domains[link.Domain(name)]
 	return domainBody{
-		Name:         d.GetName(),
-		DomainFields: DomainFields{BaseURL: d.GetBaseUrl(), Default: d.GetDefault(), NotFoundURL: d.GetNotFoundUrl()},
-		Revision:     d.Revision,
+		Name: name,
+		DomainFields: DomainFields{
+			BaseURL: domain.GetBaseUrl(), Default: domain.GetDefault(), NotFoundURL: domain.GetNotFoundUrl(),
+			TimeZone: domain.GetTimeZone(), Filters: d.showBindings(state.ToBindings(domain.GetFilters())),
+		},
+		Revision: domain.Revision,
 	}
 }
 
@@ -48,27 +58,19 @@ type listDomainsOutput struct {
 func (s *service) domains(api huma.API) {
 	huma.Register(api, operation("list-domains", http.MethodGet, "/v1/domains", "List the domains", "domains"),
 		func(ctx context.Context, _ *struct{}) (*listDomainsOutput, error) {
-			domains, err := s.readDomains(ctx)
+			d, err := s.directory(ctx, false)
+			if err != nil {
+				return nil, err
+			}
 			out := &listDomainsOutput{}
 			out.Body.Domains = []domainBody{}
-			for _, d := range domains {
-				out.Body.Domains = append(out.Body.Domains, showDomain(d))
+			for _, name := range slices.Sorted(maps.Keys(d.domains)) {
+				out.Body.Domains = append(out.Body.Domains, d.showDomain(string(name)))
 			}
-			return out, err
+			return out, nil
 		})
 	huma.Register(api, operation("get-domain", http.MethodGet, "/v1/domains/{domain}", "Show a domain", "domains"), s.getDomain)
 	huma.Register(api, operation("put-domain", http.MethodPut, "/v1/domains/{domain}", "Register or change a domain", "domains"), s.putDomain)
-}
-
-func (s *service) readDomains(ctx context.Context) (domains []state.Domain, err error) {
-	err = s.backend.Read(ctx, false, func(r raftstore.Reader) (err error) {
-		domains, err = state.Domains(r)
-		return err
-	})
-	if err != nil {
-		return nil, fromError(err)
-	}
-	return domains, nil
 }
 
 // DomainPath names one domain.
@@ -81,16 +83,15 @@ func (s *service) getDomain(ctx context.Context, in *DomainPath) (*domainOutput,
 	if err != nil {
 		return nil, inPath(err)
 	}
-	domains, err := s.readDomains(ctx)
+	d, err := s.directory(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range domains {
-		if d.GetName() == string(name) {
-			return answer(found(d.Revision), showDomain(d)), nil
-		}
+	if _, ok := d.domains[name]; !ok {
+		return nil, problem(http.StatusNotFound, "there is no domain "+string(name))
 	}
-	return nil, problem(http.StatusNotFound, "there is no domain "+string(name))
+	body := d.showDomain(string(name))
+	return answer(found(body.Revision), body), nil
 }
 
 type putDomainInput struct {
@@ -125,9 +126,22 @@ func (s *service) putDomain(ctx context.Context, in *putDomainInput) (*domainOut
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTimeZone(in.Body.TimeZone); err != nil {
+		return nil, err
+	}
+	filters, problems := link.NormalizeFilters(in.Body.Filters)
+	if len(problems) == 0 {
+		problems = d.bind(filters, state.ToBindings(d.domains[name].GetFilters()))
+	}
+	if len(problems) > 0 {
+		return nil, fromError(problems)
+	}
 	r := newRequest(in.WriteInput, http.StatusOK, "PUT /v1/domains", string(name), in.IfMatch, string(in.RawBody))
 	_, w, err := s.change(ctx, r, &statepb.Operation{Operation: &statepb.Operation_PutDomain{PutDomain: &statepb.PutDomain{
-		Domain:   &statepb.Domain{Name: string(name), BaseUrl: base, Default: in.Body.Default, NotFoundUrl: notFound},
+		Domain: &statepb.Domain{
+			Name: string(name), BaseUrl: base, Default: in.Body.Default, NotFoundUrl: notFound,
+			TimeZone: in.Body.TimeZone, Filters: state.FromBindings(filters),
+		},
 		Expected: expected,
 	}}})
 	if err != nil {
@@ -154,6 +168,18 @@ func checkURL(field, raw string, policy link.DestinationPolicy) (string, error) 
 		return "", fromError(err)
 	}
 	return destination.URL, nil
+}
+
+// checkTimeZone checks a name of the IANA time zone database. This machine's
+// own zone is none: edges are elsewhere.
+func checkTimeZone(name string) error {
+	if name == "" {
+		return nil
+	}
+	if _, err := time.LoadLocation(name); err != nil || name == "Local" || len(name) > 64 {
+		return fieldProblem(http.StatusUnprocessableEntity, "time_zone", name, "is no name of the IANA time zone database; give one as in Asia/Shanghai or UTC")
+	}
+	return nil
 }
 
 // checkBaseURL checks how short links of a domain begin.

@@ -31,6 +31,8 @@ type LinkFields struct {
 	FallbackURL string     `json:"fallback_url,omitempty" doc:"Where visitors go when the link is expired or archived."`
 	Allow       []string   `json:"allow,omitempty" doc:"Platform ids that alone may pass; empty = all."`
 	Guard       []string   `json:"guard,omitempty" doc:"Platform ids whose visitors are told how to open the link in a browser."`
+
+	Filters []link.Binding `json:"filters,omitempty" maxItems:"8" doc:"Filters that run on the link's visits, in this order, with their parameters."`
 }
 
 // NewLink is the body of a create.
@@ -72,7 +74,7 @@ func (f *LinkFields) link(d *directory) (*link.Link, error) {
 	l := &link.Link{
 		Domain: link.Domain(f.Domain), Slug: link.Slug(f.Slug), URL: f.URL, Title: f.Title, Tags: f.Tags,
 		Campaign: f.Campaign, Status: f.Status, NotAfter: f.NotAfter, FallbackURL: f.FallbackURL,
-		Allow: f.Allow, Guard: f.Guard,
+		Allow: f.Allow, Guard: f.Guard, Filters: f.Filters,
 	}
 	if err := l.State.UnmarshalText([]byte(f.State)); err != nil {
 		return nil, err

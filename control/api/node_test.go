@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"suodi/control"
 )
@@ -24,6 +25,7 @@ func open(t testing.TB) *node {
 	t.Helper()
 	s, err := control.Open(t.Context(), control.Config{
 		Dir: t.TempDir(), API: "127.0.0.1:0", Feed: "127.0.0.1:0", Raft: "127.0.0.1:0", BaseURL: "https://go.example.com", Version: "test",
+		JudgeEvery: 20 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -50,6 +50,8 @@ type linkPatch struct {
 	FallbackURL optional[string]    `json:"fallback_url,omitempty" doc:"Where visitors go when the link is expired or archived."`
 	Allow       optional[[]string]  `json:"allow,omitempty" doc:"Platform ids that alone may pass; replaces them all."`
 	Guard       optional[[]string]  `json:"guard,omitempty" doc:"Platform ids whose visitors are guided; replaces them all."`
+
+	Filters optional[[]link.Binding] `json:"filters,omitempty" doc:"Filters that run on the link's visits; replaces them all. A secret parameter given as *** stays as it is."`
 }
 
 func (p *linkPatch) apply(l *link.Link) error {
@@ -61,6 +63,7 @@ func (p *linkPatch) apply(l *link.Link) error {
 	p.FallbackURL.put(&l.FallbackURL)
 	p.Allow.put(&l.Allow)
 	p.Guard.put(&l.Guard)
+	p.Filters.put(&l.Filters)
 	if p.NotAfter.Given {
 		l.NotAfter = nil
 		if !p.NotAfter.Value.IsZero() {

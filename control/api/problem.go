@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"suodi/control/feed"
 	"suodi/control/link"
 	"suodi/control/state/statepb"
 	"suodi/raftstore"
@@ -94,6 +95,10 @@ func fromError(err error) *huma.ErrorModel {
 	case errors.Is(err, raftstore.ErrOutcomeUnknown):
 		return problem(http.StatusServiceUnavailable,
 			"it is not known whether the change was made; send it again with the same Idempotency-Key")
+	case errors.Is(err, feed.ErrNoEdge), errors.Is(err, feed.ErrEdgeGone), errors.Is(err, feed.ErrBusy):
+		return problem(http.StatusServiceUnavailable, err.Error()+"; GET /v1/fleet lists the connected edges")
+	case errors.Is(err, feed.ErrRefused):
+		return problem(http.StatusBadGateway, err.Error())
 	case errors.Is(err, raftstore.ErrTooLarge):
 		return problem(http.StatusRequestEntityTooLarge, "the change is too large for one step; send it in parts")
 	case errors.Is(err, raftstore.ErrNotLeader), errors.Is(err, raftstore.ErrClosed), errors.Is(err, raftstore.ErrHalted),
@@ -124,6 +129,9 @@ func fromRefusal(out *statepb.Outcome) error {
 	case statepb.Refusal_REFUSAL_UNKNOWN_DOMAIN:
 		return fieldProblem(http.StatusUnprocessableEntity, "domain", name, "is not registered; PUT /v1/domains/{domain} registers it")
 	case statepb.Refusal_REFUSAL_FULL:
+		if name == "uploads" {
+			return problem(http.StatusTooManyRequests, "too many modules were uploaded and not staged; try again in an hour")
+		}
 		return problem(http.StatusConflict, "no platform number is left for "+name+"; change a retired entry instead")
 	case statepb.Refusal_REFUSAL_NO_VERSION:
 		return problem(http.StatusConflict, "filter "+name+" has no version for that: nothing is staged, or none is in force")
@@ -135,6 +143,8 @@ func fromRefusal(out *statepb.Outcome) error {
 		return problem(http.StatusUnprocessableEntity, "the Idempotency-Key was used with another request; use a fresh one")
 	case statepb.Refusal_REFUSAL_UNKNOWN_PLATFORM:
 		return problem(http.StatusUnprocessableEntity, "platform "+name+" is unknown; GET /v1/platforms lists those there are")
+	case statepb.Refusal_REFUSAL_UNKNOWN_MODULE:
+		return problem(http.StatusServiceUnavailable, "parts of the module were lost on the way; push it again")
 	default:
 		return problem(http.StatusInternalServerError, "the state refused the change: "+out.GetRefusal().String())
 	}

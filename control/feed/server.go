@@ -79,9 +79,10 @@ type Edge struct {
 	Filters     []*feedpb.FilterStatus
 	Boot        uint64 // another one whenever the edge's program starts
 	Answers     bool   // whether it answers asks
-	// Tallies is the last report of this connection, nil before the first. It
-	// must not be changed.
-	Tallies []*feedpb.FilterTally
+	// Tallies is the last report of this connection, if it has Reported. It must
+	// not be changed.
+	Tallies  []*feedpb.FilterTally
+	Reported bool
 }
 
 // Server feeds edges. It is a feedpb.FeedServer; Register puts it on a gRPC
@@ -281,5 +282,5 @@ func (s *Server) acknowledged(sub *subscriber, revision link.Revision, filters [
 func (s *Server) reported(sub *subscriber, tallies []*feedpb.FilterTally) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sub.edge.Tallies = tallies
+	sub.edge.Tallies, sub.edge.Reported = tallies, true
 }

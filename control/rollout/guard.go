@@ -14,7 +14,7 @@ type Fleet interface {
 	Leads() bool
 	// Canaries returns the canaries that run.
 	Canaries() ([]Canary, error)
-	// Readings returns what every edge that has reported says of a filter.
+	// Readings returns what every edge says of a filter.
 	Readings(filter string) []Reading
 	// Halt takes a canary out of force, unless it is not the one any more.
 	Halt(ctx context.Context, canary Canary, reason string) error

@@ -21,7 +21,7 @@ type Canary struct {
 type Reading struct {
 	Edge    string
 	Boot    uint64            // another one when the edge's counters have begun anew
-	Tallies map[uint32]Tally  // by version
+	Tallies map[uint32]Tally  // by version; nil: the edge has not reported yet
 	Errors  map[uint32]string // why a version cannot run there
 }
 
@@ -48,6 +48,9 @@ func NewWindow(canary Canary) *Window { return &Window{canary: canary, edges: ma
 func (w *Window) Read(r Reading) {
 	if why := r.Errors[w.canary.Version]; why != "" && w.failed == "" {
 		w.failed = fmt.Sprintf("edge %s cannot run it: %s", r.Edge, why)
+	}
+	if r.Tallies == nil {
+		return
 	}
 	edge, known := w.edges[r.Edge]
 	switch {

@@ -42,6 +42,9 @@ func TestWindow(t *testing.T) {
 			reading("a", 1, passed(0), denied(0)), onlyInForce("b", 0),
 			reading("a", 1, passed(10), denied(1)), onlyInForce("b", 1000),
 		}, passed(10), denied(1)},
+		{"one that has not reported yet says nothing", nil, []rollout.Reading{
+			{Edge: "a", Boot: 1}, reading("a", 1, passed(1000), denied(50)), {Edge: "a", Boot: 1}, reading("a", 1, passed(1001), denied(52)),
+		}, passed(1), denied(2)},
 		{"a restart counts from nothing", nil, []rollout.Reading{
 			reading("a", 1, passed(1000), denied(100)), reading("a", 1, passed(1010), denied(101)),
 			reading("a", 2, passed(1500), denied(110)),

@@ -13,10 +13,19 @@ import (
 	"unicode/utf8"
 )
 
+// ParamError says what is wrong with one parameter.
+type ParamError struct {
+	Name   string
+	Reason string // a clause about it
+}
+
+// Error names the parameter and says what is wrong.
+func (e *ParamError) Error() string { return fmt.Sprintf("parameter %q: %s", e.Name, e.Reason) }
+
 // CanonicalParams checks the parameters that a binding gives, a JSON object or
 // nothing, against those a filter declares, fills in defaults and returns the
 // form that the filter is handed: see the package comment. It is nil when there
-// are none.
+// are none. What is wrong with one parameter is a *ParamError.
 func CanonicalParams(declared map[string]Param, given []byte) ([]byte, error) {
 	values, err := parseParams(given)
 	if err != nil {
@@ -24,7 +33,7 @@ func CanonicalParams(declared map[string]Param, given []byte) ([]byte, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if _, ok := declared[name]; !ok {
-			return nil, fmt.Errorf("parameter %q: the filter takes %s", name, listParams(declared))
+			return nil, &ParamError{name, "the filter takes " + listParams(declared)}
 		}
 	}
 	var out []byte
@@ -35,14 +44,14 @@ func CanonicalParams(declared map[string]Param, given []byte) ([]byte, error) {
 			value, ok = param.Default, true
 		}
 		if !ok && param.Required {
-			return nil, fmt.Errorf("parameter %q is required", name)
+			return nil, &ParamError{name, "is required"}
 		}
 		if !ok {
 			continue
 		}
 		text, err := param.value(value)
 		if err != nil {
-			return nil, fmt.Errorf("parameter %q: %w", name, err)
+			return nil, &ParamError{name, err.Error()}
 		}
 		out = append(out, separator(out)...)
 		out = append(out, `"`+name+`":`+text...)

@@ -58,7 +58,7 @@ func TestCanonicalParamsOfNone(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	declared := map[string]abi.Param{"key": {Type: "string", Required: true}}
-	if _, err := abi.CanonicalParams(declared, []byte(`{}`)); err == nil || !strings.Contains(err.Error(), `"key" is required`) {
+	if _, err := abi.CanonicalParams(declared, []byte(`{}`)); err == nil || !strings.Contains(err.Error(), `"key": is required`) {
 		t.Errorf("a required parameter that is missing: %v", err)
 	}
 }
