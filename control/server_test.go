@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"suodi/control"
+	"suodi/control/feed"
 	"suodi/control/feed/feedpb"
 	"suodi/control/link"
 	"suodi/raftstore"
@@ -108,7 +110,16 @@ func TestRestartKeepsEverything(t *testing.T) {
 	link := ask(t, s, "POST", "/v1/links", `{"slug":"a","url":"https://example.org/2","guard":["wechat"]}`, 201)
 	ask(t, s, "PUT", "/v1/domains/b.example", `{"default":true}`, 200)
 	ask(t, s, "PUT", "/v1/platforms/newapp", `{"zh":"新","en":"New","kind":"app","order":1,"match":["NewApp/"]}`, 200)
-	paths := []string{"/v1/links", "/v1/domains", "/v1/platforms", "/v1/filters", "/v1/filters/platform/versions", "/v1/chain", "/v1/tokens"}
+	for _, platform := range []string{"wechat", "qq"} { // the second as a canary
+		pushRules(t, s, "x", platform)
+		body := map[string]string{"wechat": "", "qq": `{"canary":{"percent":5}}`}[platform]
+		ask(t, s, "POST", "/v1/filters/x/promote", body, 200)
+	}
+	secret := secretOf(t, s)
+	if len(secret) != feed.SecretSize {
+		t.Fatalf("the fleet's secret is %x", secret)
+	}
+	paths := []string{"/v1/filters/x/history", "/v1/filters/x/versions/2/source", "/v1/links", "/v1/domains", "/v1/platforms", "/v1/filters", "/v1/filters/platform/versions", "/v1/chain", "/v1/tokens"}
 	before := map[string]string{}
 	for _, path := range paths {
 		before[path] = ask(t, s, "GET", path, "", 200)
@@ -119,6 +130,9 @@ func TestRestartKeepsEverything(t *testing.T) {
 		s = open(t, config(dir))
 		if s.Token() != token {
 			t.Errorf("the token %s became %s", token, s.Token())
+		}
+		if again := secretOf(t, s); !bytes.Equal(again, secret) {
+			t.Errorf("the fleet's secret %x became %x", secret, again)
 		}
 		for _, path := range paths {
 			if after := ask(t, s, "GET", path, "", 200); after != before[path] {

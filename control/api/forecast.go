@@ -96,6 +96,9 @@ func (s *service) forecast(ctx context.Context, name string, p *pushed) (*rollou
 		}
 	}
 	forecast := rollout.Compare(visits, before, after, p.needs&^abi.FactLink, inForce.platform)
+	if inForce.elsewhere {
+		forecast.Note = "the filter is not in the chain: it runs where it is bound by name, and these are visits of all links"
+	}
 	return &forecast, nil
 }
 
@@ -103,6 +106,7 @@ func (s *service) forecast(ctx context.Context, name string, p *pushed) (*rollou
 type running struct {
 	module, params []byte
 	platforms      map[uint8]string
+	elsewhere      bool // in force, and not in the chain
 }
 
 func (r *running) platform(n uint8) string { return r.platforms[n] }
@@ -129,7 +133,8 @@ func (s *service) inForce(ctx context.Context, name string) (*running, error) {
 		if err != nil {
 			return err
 		}
-		out.params = chain.Place(name).GetParams()
+		place := chain.Place(name)
+		out.params, out.elsewhere = place.GetParams(), place == nil && f.GetCurrent() != 0
 		platforms, err := state.Platforms(r)
 		for _, p := range platforms {
 			out.platforms[uint8(p.GetNumber())] = p.GetId()

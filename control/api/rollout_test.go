@@ -205,7 +205,11 @@ func TestForecast(t *testing.T) {
 		t.Errorf("an address is shown: %s", out.body)
 	}
 	n.push("x?forecast=0", ruleSet("x", "wechat")).want(201).is(nil, "forecast")
-	n.push("x", ruleSet("x", "qq")).want(201).is("0", "forecast", "changed")
+	n.push("x", ruleSet("x", "qq")).want(201).is("0", "forecast", "changed").is(nil, "forecast", "note")
+	n.do("PUT", "/v1/chain", `{"filters":["platform"]}`).want(200)
+	if note, _ := n.push("x", ruleSet("x", "wechat")).get("forecast", "note").(string); !strings.Contains(note, "bound by name") {
+		t.Errorf("note %q", note)
+	}
 	n.push("y", ruleSet("y", "wechat")).want(201).is("4", "forecast", "changed") // against none
 	needy := "name: z\nrules:\n  - when: visit.language == \"zh\"\n    then: deny\n"
 	n.push("z", needy).want(201).is("[language]", "forecast", "missing_facts")

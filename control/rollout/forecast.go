@@ -42,6 +42,7 @@ type Forecast struct {
 	FromTo       map[string]int `json:"from_to" doc:"Those visits by what would have changed, as in pass→deny."`
 	Examples     []Example      `json:"examples" doc:"Some of those visits, at most 5, of every kind first."`
 	MissingFacts []string       `json:"missing_facts,omitempty" doc:"Facts that the new version asks for and that no visit had been given: what it decides by them is not foreseen."`
+	Note         string         `json:"note,omitempty" doc:"What the figures do not tell."`
 	Unavailable  string         `json:"unavailable,omitempty" doc:"Why there is no forecast."`
 }
 
