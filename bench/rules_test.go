@@ -107,7 +107,7 @@ tests:
 		"own test":      {source{"application/yaml", strings.Replace(refusing.text, "expect: deny", "expect: guide", 1)}, 422, "guarded WeChat is refused", true},
 		"about bots":    {source{"application/yaml", "name: platform\nrules:\n  - when: visit.bot\n    then: guide\n"}, 422, "bot", true},
 		"another name":  {source{"application/yaml", "name: other\nrules:\n  - when: 'true'\n    then: deny\n"}, 422, "other", false},
-		"module":        {source{"application/wasm", "\x00asm\x01\x00\x00\x00"}, 415, "rule set", false},
+		"module":        {source{"application/wasm", "\x00asm\x01\x00\x00\x00"}, 422, "not admitted", false},
 		"JSON":          {source{"application/json", "{}"}, 415, "application/yaml", false},
 		"nothing":       {source{"application/yaml", ""}, 400, "body is required", false},
 		"too large":     {source{"application/yaml", "#" + strings.Repeat("x", 2<<20)}, 413, "", false},
