@@ -1,0 +1,25 @@
+//go:build wasip1
+
+package suodi
+
+import "unsafe"
+
+// buffer is where the host writes a visit before it calls; url keeps what the
+// last verdict points to.
+var (
+	buffer [8 << 10]byte
+	url    string
+)
+
+//go:wasmexport suodi_abi
+func exportABI() int32 { return 1 }
+
+//go:wasmexport suodi_visit
+func exportVisit() int32 { return int32(uintptr(unsafe.Pointer(&buffer))) }
+
+//go:wasmexport suodi_filter
+func exportFilter(length int32) int64 {
+	verdict := handler(NewVisit(buffer[:length]))
+	url = verdict.URL
+	return int64(verdict.pack(uint32(uintptr(unsafe.Pointer(unsafe.StringData(url))))))
+}
