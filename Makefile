@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test generate lint check bench fuzz clean
+.PHONY: help deps build run test guests generate lint check bench fuzz clean
 
 TOOL := go tool -modfile=$(CURDIR)/.tools/go.mod
 FUZZTIME ?= 30s
@@ -16,7 +16,8 @@ help: ## list these targets
 deps: ## install what building and testing need (apt-get when root on Debian)
 	@./.ci/deps
 
-build: deps ## build bin/suodi, bin/suodi-edge and bin/suodi-bench
+build: ## build bin/suodi, bin/suodi-edge and bin/suodi-bench
+	@./.ci/deps build
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./edge/cmd/suodi-edge ./bench/cmd/suodi-bench
 	go build -trimpath -o bin/ ./control/cmd/suodi
@@ -30,6 +31,9 @@ test: ## run every test with the race detector, then without it what measures al
 	go test -race -timeout 15m ./...
 	go test -run 'Alloc' ./...
 	go test ./wasm/visit/useragent -generated 250000 -perrule 100
+
+guests: deps ## build the example filters in C, Rust, AssemblyScript and Go into bin/guests
+	go run ./wasm/guest/build bin/guests
 
 generate: deps ## make the generated files anew
 	go generate ./...
