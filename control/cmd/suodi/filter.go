@@ -41,7 +41,7 @@ var listFilters = call{method: http.MethodGet, path: "/v1/filters"}
 func (c *cli) filterCommand() *cobra.Command {
 	cmd := c.remote(group("filter", "Push platform rules and put them in force",
 		"Push platform rules and put them in force. A pushed rule set waits as the filter's staged version until it is promoted."))
-	cmd.AddCommand(c.filterPush(),
+	cmd.AddCommand(c.filterNew(), c.filterPush(),
 		c.filterMove("promote", "Put a filter's staged version in force everywhere"),
 		c.filterMove("rollback", "Return to the version that was in force before"),
 		c.filterList(), c.filterHistory(), c.filterChain())
