@@ -2,8 +2,6 @@ package meter_test
 
 import (
 	"bytes"
-	"cmp"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,224 +9,174 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"suodi/wasm/abi"
 	"suodi/wasm/filters"
-	"suodi/wasm/meter"
+	sdk "suodi/wasm/guest"
 )
 
-// workload is a filter with something to do on a visit of 171 bytes.
+// workload is a filter with something to do.
 type workload struct {
 	name   string
 	module []byte
-	visit  []byte
+	visit  []byte // what is written into its buffer; nil: one of someVisits
+	// fixed is how many bytes at the visit's begin mean something to the filter's
+	// library, so that they cannot be anything.
+	fixed int
 }
 
 const agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
 	"Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/WIFI Language/zh_CN"
 
+// cNames are the names of the values of WORK.
 var cNames = []string{
 	"hash", "sort", "sieve", "matrices", "search", "crc", "tokens", "interpreter", "recursion", "base64",
 	"distance", "code-points", "copies", "function-pointers",
 }
 
-// workloads builds every workload, of those whose names begin so, that there is
-// a toolchain for.
+// workloads builds every workload whose name begins so.
 func workloads(t testing.TB, prefix string) []workload {
 	t.Helper()
-	folder := t.TempDir()
-	list := []workload{{name: "rules/platform", module: filters.Platform}}
+	b := workshop{TB: t, prefix: prefix}
+	b.add(workload{name: "rules/platform", module: filters.Platform})
 	for _, name := range []string{"ten", "strings"} {
-		list = append(list, workload{name: "rules/" + name, module: compileRules(t, ruleSets[name])})
-	}
-	build := func(name string, visit []byte, tool string, env []string, args ...string) {
-		if !strings.HasPrefix(name, prefix) {
-			return
-		}
-		out := filepath.Join(folder, "out.wasm")
-		at := len(args) - 1 // before the source
-		cmd := exec.Command(tool, slices.Concat(args[:at], []string{"-o", out}, args[at:])...)
-		cmd.Env = append(os.Environ(), env...)
-		if text, err := cmd.CombinedOutput(); err != nil {
-			t.Logf("%s is left out: %v %s", name, err, bytes.TrimSpace(text[:min(len(text), 300)]))
-			return
-		}
-		module, err := os.ReadFile(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, workload{name: name, module: module, visit: visit})
+		b.add(workload{name: "rules/" + name, module: compileRules(t, ruleSets[name])})
 	}
 	source := filepath.Join("testdata", "workload")
 	for i, name := range cNames {
-		build("c/"+name, []byte(agent), "clang", nil, "--target=wasm32", "-O2", "-nostdlib", "-fno-builtin", "-Wl,--no-entry", "-Wl,-z,stack-size=16384",
-			"-DWORK="+strconv.Itoa(i), filepath.Join(source, "workload.c"))
+		b.compile("c/"+name, sdk.C, []byte(agent), "clang", "--target=wasm32", "-O2", "-nostdlib", "-fno-builtin", "-Wl,--no-entry",
+			"-Wl,-z,stack-size=16384", "-DWORK="+strconv.Itoa(i), filepath.Join(source, "workload.c"))
 	}
-	rustc := cmp.Or(os.Getenv("RUSTC"), "rustc") // one that has the target
-	build("rust/words", []byte(agent), rustc, nil, "--target=wasm32-unknown-unknown", "-O", "--crate-type=cdylib", "-Cpanic=abort",
-		"-Clink-arg=-zstack-size=65536", "-Cstrip=debuginfo", filepath.Join(source, "workload.rs"))
-	env := []string{"GOOS=wasip1", "GOARCH=wasm"}
-	args := []string{"build", "-buildmode=c-shared", "-ldflags=-s -w"}
-	last := len(list)
-	build("go/sum", append([]byte{0, 0}, agent...), "go", env, append(args, "./"+filepath.Join(source, "go"))...)
-	if len(list) > last {
-		list = append(list, workload{name: "go/words", module: list[last].module, visit: append([]byte{0, 1}, agent...)})
+	b.compile("rust/words", sdk.Rust, []byte(agent), "$RUSTC", "--target=wasm32-unknown-unknown", "-O", "--crate-type=cdylib",
+		"-Cpanic=abort", "-Clink-arg=-zstack-size=65536", "-Cstrip=debuginfo", filepath.Join(source, "rust", "words.rs"))
+	for _, name := range []string{"products", "sort", "text", "float"} {
+		b.project("rust/"+name, sdk.Rust, filepath.Join(source, "rust", name+".rs"), "src/lib.rs")
 	}
-	return list
+	for _, name := range []string{"hash", "query", "search", "glob", "words"} {
+		b.project("assemblyscript/"+name, sdk.AssemblyScript, filepath.Join(source, "assemblyscript", name+".ts"), "assembly/index.ts")
+	}
+	last := len(b.list)
+	b.compile("go/sum", sdk.Go, append([]byte{0, 0}, agent...), "go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "./"+filepath.Join(source, "go"))
+	if len(b.list) > last {
+		b.add(workload{name: "go/words", module: b.list[last].module, visit: append([]byte{0, 1}, agent...), fixed: 2})
+	}
+	for _, e := range sdk.Examples() {
+		b.project(string(e.Language)+"/"+e.Name, e.Language, "", e.Name)
+	}
+	return b.list
 }
 
-// start returns an instance with the workload's visit in its buffer, and the
-// filter's argument.
-func (w workload) start(t testing.TB, module []byte) (*guest, uint64) {
-	t.Helper()
-	g := start(t, module)
-	address, err := g.mod.ExportedFunction(abi.ExportVisit).Call(t.Context())
+// workshop builds workloads.
+type workshop struct {
+	testing.TB
+	prefix string
+	list   []workload
+}
+
+func (b *workshop) add(w workload) {
+	if b.wants(w.name) || strings.HasPrefix(w.name, "rules/") {
+		b.list = append(b.list, w)
+	}
+}
+
+func (b *workshop) wants(name string) bool { return strings.HasPrefix(name, b.prefix) }
+
+// toolchain returns what to add to the environment for a language's compiler.
+func (b *workshop) toolchain(language sdk.Language) []string {
+	b.Helper()
+	env, err := sdk.Toolchain(b.Context(), language)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
-	if w.visit == nil {
-		g.decide(someVisits()[1])
-		return g, abi.BufferSize
+	if language == sdk.AssemblyScript {
+		asc, err := filepath.Abs("../guest/assemblyscript/node_modules/.bin/asc")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := os.Stat(asc); err != nil {
+			b.Fatal("the AssemblyScript compiler is missing: make deps installs it")
+		}
+		env = append(env, "ASC="+asc)
 	}
-	if !g.mod.Memory().Write(uint32(address[0]), w.visit) {
-		t.Fatal("no buffer")
-	}
-	return g, uint64(len(w.visit))
+	return env
 }
 
-// TestWorkloads: real programs give the same results metered, and leave the
-// same memory.
-func TestWorkloads(t *testing.T) {
-	list := workloads(t, "")
-	if len(list) < 4 {
-		t.Log("no compiler for guests is installed: only rule sets are compared")
-	}
-	for _, w := range list {
-		if strings.HasPrefix(w.name, "go/") {
-			continue // TestGoStackGrowth has them
-		}
-		t.Run(w.name, func(t *testing.T) {
-			m := admit(t, w.module)
-			plain, n := w.start(t, w.module)
-			metered, _ := w.start(t, m.Metered)
-			for range 50 {
-				want, err := plain.call(n)
-				if err != nil {
-					t.Fatal(err)
-				}
-				metered.mustCall(n, want)
-			}
-			if m.Class != abi.Go && !bytes.Equal(memoryOf(plain.mod), memoryOf(metered.mod)) {
-				t.Error("the memories differ")
-			}
-			t.Logf("class %s, %d bytes, metered %d, %d units used", m.Class, len(w.module), len(m.Metered), m.Fuel-metered.fuel())
-		})
-	}
-}
-
-// TestGoStackGrowth: a goroutine's stack moves when it grows, and the stack
-// pointer is a global, so in class go globals must not be reset.
-func TestGoStackGrowth(t *testing.T) {
-	for _, w := range workloads(t, "go/") {
-		if w.name != "go/words" {
-			continue
-		}
-		m := admit(t, w.module)
-		if m.Class != abi.Go || !m.Initialize {
-			t.Fatalf("class %s, _initialize %t", m.Class, m.Initialize)
-		}
-		plain, n := w.start(t, w.module)
-		metered, _ := w.start(t, m.Metered)
-		for i := range 40 {
-			for _, g := range []*guest{plain, metered} {
-				address, err := g.mod.ExportedFunction(abi.ExportVisit).Call(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				g.mod.Memory().WriteByte(uint32(address[0]), byte(i))
-			}
-			want, err := plain.call(n)
-			if err != nil {
-				t.Fatal(err)
-			}
-			metered.mustCall(n, want)
-		}
+// compile calls a compiler; the source is the last argument.
+func (b *workshop) compile(name string, language sdk.Language, visit []byte, tool string, args ...string) {
+	b.Helper()
+	if !b.wants(name) {
 		return
 	}
-	t.Log("no Go workload")
+	env := b.toolchain(language)
+	if language == sdk.Go {
+		env = append(env, "GOOS=wasip1", "GOARCH=wasm")
+	}
+	if tool == "$RUSTC" {
+		tool = strings.TrimPrefix(env[0], "RUSTC=")
+	}
+	out := filepath.Join(b.TempDir(), "out.wasm")
+	at := len(args) - 1 // before the source
+	cmd := exec.Command(tool, slices.Concat(args[:at], []string{"-o", out}, args[at:])...)
+	cmd.Env = append(os.Environ(), env...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%s: %v\n%s", name, err, text)
+	}
+	module, err := os.ReadFile(out)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fixed := 0
+	if language == sdk.Go {
+		fixed = 2
+	}
+	b.add(workload{name: name, module: module, visit: visit, fixed: fixed})
 }
 
-// BenchmarkMetered runs every workload metered and not, in turns, and reports
-// the ratio; "all" has the geometric mean.
-func BenchmarkMetered(b *testing.B) {
-	list := workloads(b, "")
-	logs, n := 0.0, 0
-	for _, w := range list {
-		m := admit(b, w.module)
-		plain, size := w.start(b, w.module)
-		metered, _ := w.start(b, m.Metered)
-		b.Run(w.name, func(b *testing.B) {
-			base, ratio := compareTimes(b, plain, metered, size)
-			b.ReportMetric(base, "base-ns")
-			b.ReportMetric(ratio, "ratio")
-			b.ReportMetric(0, "ns/op")
-			logs += math.Log(ratio)
-			n++
-		})
+// project builds a guest project: with a source in the place of a file, or,
+// without one, the example of that name.
+func (b *workshop) project(name string, language sdk.Language, source, to string) {
+	b.Helper()
+	if !b.wants(name) {
+		return
 	}
-	if n > 0 {
-		b.Run("all", func(b *testing.B) {
-			b.ReportMetric(math.Exp(logs/float64(n)), "ratio")
-			b.ReportMetric(float64(n), "workloads")
-			b.ReportMetric(0, "ns/op")
-		})
-	}
-}
-
-// compareTimes returns the unmetered time of a call in nanoseconds and the
-// median of the metered times' ratios to it, over rounds that run both.
-func compareTimes(b *testing.B, plain, metered *guest, size uint64) (base, ratio float64) {
-	calls := 1
-	for timeCalls(b, plain, size, calls) < time.Millisecond {
-		calls *= 2
-	}
-	var bases, ratios []float64
-	for range 101 {
-		p := timeCalls(b, plain, size, calls)
-		m := timeCalls(b, metered, size, calls)
-		bases = append(bases, float64(p.Nanoseconds())/float64(calls))
-		ratios = append(ratios, float64(m)/float64(p))
-	}
-	slices.Sort(bases)
-	slices.Sort(ratios)
-	return bases[len(bases)/2], ratios[len(ratios)/2]
-}
-
-func timeCalls(b *testing.B, g *guest, size uint64, calls int) time.Duration {
-	began := time.Now()
-	for range calls {
-		if _, err := g.call(size); err != nil {
+	dir := b.TempDir()
+	if source == "" {
+		if err := sdk.NewExample(dir, to); err != nil {
+			b.Fatal(err)
+		}
+	} else {
+		content, err := os.ReadFile(source)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := sdk.New(dir, "workload", language); err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(to)), content, 0o644); err != nil {
 			b.Fatal(err)
 		}
 	}
-	return time.Since(began)
+	var output bytes.Buffer
+	module, err := sdk.Build(b.Context(), dir, b.toolchain(language), &output)
+	if err != nil {
+		b.Fatalf("%s: %v\n%s", name, err, output.Bytes())
+	}
+	b.add(workload{name: name, module: module, visit: record(b), fixed: abi.HeadSize})
 }
 
-// BenchmarkAdmit admits modules of different sizes.
-func BenchmarkAdmit(b *testing.B) {
-	for _, w := range workloads(b, "") {
-		if w.name != "rules/ten" && w.name != "c/hash" && w.name != "rust/words" && w.name != "go/words" {
-			continue
-		}
-		b.Run(w.name, func(b *testing.B) {
-			b.SetBytes(int64(len(w.module)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := meter.Admit(w.module, meter.Options{}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+// record is a whole visit, with params for every example.
+func record(t testing.TB) []byte {
+	t.Helper()
+	const signature = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+	v := &abi.Visit{
+		Facts: abi.AllFacts, Weekday: 1, Hour: 12, Time: 1_800_000_000, Country: [2]byte{'C', 'N'}, Hash: 0x123456789abcdef0,
+		Slug: []byte("winter"), UserAgent: []byte(agent), Query: []byte("e=1900000000&s=" + signature + "&utm_source=%E5%BE%AE%E4%BF%A1&n=42"),
 	}
+	buffer := make([]byte, abi.BufferSize)
+	n, err := v.Encode(buffer, abi.AllFacts, []byte(`{"key":"thirty-two characters of a secret","models":"SM-S928*,iPhone",`+
+		`"monday":"https://shop.example.com/new","shares":"SG=10,CN=50","unknown":true,"url":"https://new.example.com/"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buffer[:n]
 }
