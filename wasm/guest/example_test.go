@@ -198,9 +198,9 @@ func TestWeekday(t *testing.T) {
 func TestGoCollectsGarbage(t *testing.T) {
 	in := example(t, "weekday")
 	v := &abi.Visit{Facts: abi.FactClock, Weekday: 1}
-	params := fmt.Sprintf(`{"monday":"https://shop.example.com/%s"}`, strings.Repeat("x", 700))
+	params := fmt.Sprintf(`{"monday":"https://shop.example.com/%s"}`, strings.Repeat("x", 960))
 	var most int64
-	for range 40_000 {
+	for range 10_000 { // 3 KB of strings each
 		if verdict, _, err := in.decide(v, params); err != nil || verdict.Action() != abi.Route {
 			t.Fatalf("%s, %v, with %d bytes of memory", verdict.Action(), err, in.mod.Memory().Size())
 		}

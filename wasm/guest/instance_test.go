@@ -86,6 +86,9 @@ type instance struct {
 	image  []byte // class restored: the memory before the first visit
 }
 
+// compiled keeps what was compiled: a program in Go takes seconds.
+var compiled = wazero.NewCompilationCache()
+
 func start(t testing.TB, module []byte) *instance {
 	t.Helper()
 	m, err := meter.Admit(module, meter.Options{})
@@ -93,7 +96,7 @@ func start(t testing.TB, module []byte) *instance {
 		t.Fatal(err)
 	}
 	ctx := context.Background() // a benchmark's ends before its clean-up
-	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithCoreFeatures(api.CoreFeaturesV2))
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithCoreFeatures(api.CoreFeaturesV2).WithCompilationCache(compiled))
 	t.Cleanup(func() { _ = r.Close(ctx) }) // nothing of the host's is open
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r); err != nil {
 		t.Fatal(err)

@@ -57,13 +57,6 @@ func Handle(decide func(*Visit) Verdict) { handler = decide }
 
 var handler = func(*Visit) Verdict { return Pass() }
 
-// maxCode is the largest code, and the longest URL, that a verdict carries.
-const maxCode = 1<<24 - 1
-
-// pack returns the verdict as the host takes it, the URL at address.
-func (v Verdict) pack(address uint32) uint64 {
-	if v.Action == ActionRoute {
-		return uint64(v.Action) | uint64(len(v.URL)&maxCode)<<8 | uint64(address)<<32
-	}
-	return uint64(v.Action) | uint64(v.Code&maxCode)<<8
-}
+// Decide returns what the filter answers to a record as the host writes it: the
+// host's way in, and a test's.
+func Decide(record []byte) Verdict { return handler(NewVisit(record)) }
