@@ -47,7 +47,7 @@ func TestExplain(t *testing.T) {
 		{2, bot, nil, wasm.Explanation{Name: "breaks-closed", Outcome: wasm.Outcome{Action: abi.Deny}}, true},
 		{3, bot, nil, wasm.Explanation{Name: "counts", Outcome: wasm.Outcome{Action: abi.Deny, Code: 8}}, false},
 		{3, bot, []byte(`{}`), wasm.Explanation{Name: "counts", Outcome: wasm.Outcome{Action: abi.Deny, Code: 2}}, false},
-		{4, onWeChat, nil, wasm.Explanation{Name: "routes", Outcome: wasm.Outcome{Action: abi.Route, URL: []byte("https://cn.example.com/")}}, false},
+		{4, onWeChat, nil, wasm.Explanation{Name: "routes", Rule: 1, RuleName: `"wechat" in visit.platforms`, Outcome: wasm.Outcome{Action: abi.Route, URL: []byte("https://cn.example.com/")}}, false},
 		{5, bot, nil, wasm.Explanation{Name: "no such rule", Rule: 1<<32 - 1}, false},
 		{6, bot, nil, wasm.Explanation{Name: "restored", Rule: 1, Outcome: wasm.Outcome{Action: abi.Deny}}, false},
 		{7, bot, nil, wasm.Explanation{Name: "no verdict"}, true},

@@ -165,7 +165,7 @@ func TestHostile(t *testing.T) {
 	for _, file := range files {
 		kind, name, _ := strings.Cut(filepath.Base(file), "-")
 		want, known := map[string]string{
-			"refuse": "", "start": "unreachable", "trap": "on an empty visit", "visit": "in force",
+			"refuse": "", "start": "it trapped", "trap": "on an empty visit", "visit": "in force",
 		}[kind]
 		if !known {
 			t.Errorf("%s: no such kind", file)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -41,7 +42,7 @@ func (f *Filter) instantiate(ctx context.Context) (in *instance, err error) {
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	module, err := f.host.engines[f.engine].InstantiateModule(ctx, f.compiled, config)
 	if err != nil {
-		return nil, fmt.Errorf("instantiate: %w", err)
+		return nil, fmt.Errorf("instantiate: %w", (&instance{}).trapped(err))
 	}
 	class := f.module.Class
 	in = &instance{
@@ -62,19 +63,19 @@ func (in *instance) start(ctx context.Context) error {
 	}
 	if in.of.module.Initialize {
 		if _, err := in.module.ExportedFunction("_initialize").Call(ctx); err != nil {
-			return fmt.Errorf("call _initialize: %w", err)
+			return fmt.Errorf("call _initialize: %w", in.trapped(err))
 		}
 	}
 	version, err := in.module.ExportedFunction(abi.ExportVersion).Call(ctx)
 	if err != nil {
-		return fmt.Errorf("call %s: %w", abi.ExportVersion, err)
+		return fmt.Errorf("call %s: %w", abi.ExportVersion, in.trapped(err))
 	}
 	if api.DecodeU32(version[0]) != abi.Version {
 		return fmt.Errorf("speaks ABI version %d; this host speaks %d", api.DecodeU32(version[0]), abi.Version)
 	}
 	address, err := in.module.ExportedFunction(abi.ExportVisit).Call(ctx)
 	if err != nil {
-		return fmt.Errorf("call %s: %w", abi.ExportVisit, err)
+		return fmt.Errorf("call %s: %w", abi.ExportVisit, in.trapped(err))
 	}
 	memory := in.module.Memory()
 	in.at = api.DecodeU32(address[0])
@@ -126,9 +127,24 @@ func (in *instance) call(ctx context.Context, v *abi.Visit, params []byte) (abi.
 	}
 	in.stack[0] = uint64(n)
 	if err := in.filter.CallWithStack(ctx, in.stack[:]); err != nil {
-		return 0, err
+		return 0, in.trapped(err)
 	}
 	return abi.Verdict(in.stack[0]), nil
+}
+
+// trapped says why a call of the guest's failed. Of the guest's stack only the
+// function that trapped is told: the rest says nothing to anybody else.
+func (in *instance) trapped(err error) error {
+	what, stack, traced := strings.Cut(err.Error(), "\nwasm stack trace:\n\t")
+	if !traced {
+		return err
+	}
+	what = strings.TrimPrefix(what, "wasm error: ")
+	if in.fuel != nil && int64(in.fuel.Get()) < 0 {
+		what = "out of fuel"
+	}
+	where, _, _ := strings.Cut(stack, "\n")
+	return fmt.Errorf("%w: %s in %s", errTrap, what, where)
 }
 
 // url appends to room what a route's URL or template comes to, within its
@@ -159,7 +175,7 @@ func (in *instance) rule(ctx context.Context, v *abi.Visit, params []byte) (uint
 	in.fuel.Set(uint64(in.of.module.Fuel))
 	result, err := in.module.ExportedFunction(abi.ExportRule).Call(ctx, uint64(n))
 	if err != nil {
-		return 0, err
+		return 0, in.trapped(err)
 	}
 	return api.DecodeU32(result[0]), nil
 }

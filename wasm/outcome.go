@@ -39,6 +39,8 @@ var ErrTripped = errors.New("the filter is tripped: it broke too often")
 var (
 	// errVerdict says that a filter returned something that is no verdict.
 	errVerdict = errors.New("bad verdict")
+	// errTrap says that the guest trapped, be it for want of fuel.
+	errTrap = errors.New("it trapped")
 	// errNoInstance says that visits broke instances faster than they were made.
 	errNoInstance = errors.New("no instance of the filter is left at the moment")
 )

@@ -114,6 +114,10 @@ func (s *service) admit(ctx context.Context, in *pushFilterInput) (*pushed, erro
 	if err != nil {
 		return nil, admitProblem(err)
 	}
+	// Loading it runs it on an empty visit, as edges do.
+	if _, err := s.runner.Run(ctx, p.module, nil, nil); err != nil {
+		return nil, problem(http.StatusUnprocessableEntity, "the module does not stand its first test: "+err.Error())
+	}
 	p.needs = abi.AllFacts
 	if !module.HasManifest {
 		return p, nil

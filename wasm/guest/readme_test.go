@@ -35,10 +35,10 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Fuel != 400_000 || !strings.Contains(readme, "400,000 units of fuel") {
+	if m.Fuel != 300_000 || !strings.Contains(readme, "300,000 units of fuel") {
 		t.Errorf("a call has %d units", m.Fuel)
 	}
-	if example(t, "weekday").m.Fuel != 20_000_000 || !strings.Contains(readme, "(20,000,000 in class go)") {
+	if example(t, "weekday").m.Fuel != 15_000_000 || !strings.Contains(readme, "(15,000,000 in class go)") {
 		t.Error("a call in class go has other fuel")
 	}
 }

@@ -18,8 +18,13 @@ suodi::filter!(decide);
 const NOT_LISTED: u32 = 1;
 const UNKNOWN: u32 = 2;
 
+/// How much of a user agent is looked at, in bytes: the model stands near its
+/// beginning, and reading all of a hostile one would cost more than a visit has.
+const LONGEST: usize = 1024;
+
 fn decide(visit: &Visit) -> Verdict {
-    let model = match model(visit.user_agent()) {
+    let user_agent = visit.user_agent();
+    let model = match model(&user_agent[..user_agent.len().min(LONGEST)]) {
         Some(model) => model,
         None if visit.param_bool("unknown") == Some(true) => return Verdict::pass(),
         None => return Verdict::deny(UNKNOWN),
