@@ -31,6 +31,7 @@ func TestEndToEnd(t *testing.T) {
 		"bad input":    testBadInput,
 		"connections":  testConnections,
 		"smoke":        testSmoke,
+		"load":         testLoad,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -60,6 +60,14 @@ func (in invocation) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; `%s --help` lists the flags", errUsage, err, cmd.CommandPath())
 	})
-	root.AddCommand(in.smoke())
+	root.AddCommand(in.run(), in.sweep(), in.peers(), in.table(), in.classify(), in.filter(), in.compare(), in.fill(), in.smoke(), in.bare())
 	return root
+}
+
+// noArguments refuses a command line with arguments.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: unexpected argument %q", errUsage, args[0])
+	}
+	return nil
 }

@@ -26,12 +26,7 @@ func (in invocation) smoke() *cobra.Command {
 guards wechat and qq, and one with both. Has every sample user agent visit each
 over TCP, prints a table of what each platform received, and removes the links.
 It fails when an agent gets something else than the links' sets imply.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("%w: unexpected argument %q", errUsage, args[0])
-			}
-			return nil
-		},
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if config.Token, err = in.token(config.Token); err != nil {
