@@ -31,7 +31,7 @@ func (g *generator) arithmetic(e ast.Expr, name string, args []ast.Expr) (value,
 	case operators.Negate:
 		result.code = g.negate(v[0])
 	case operators.Divide, operators.Modulo:
-		result.code, err = g.divide(e, name == operators.Modulo, v[0], v[1])
+		result.code, err = g.divide(name == operators.Modulo, v[0], v[1])
 	case operators.Multiply:
 		result.code = g.multiply(v[0], v[1])
 	default:
@@ -138,7 +138,7 @@ func (g *generator) failIfSmallest(local uint32) code {
 
 // divide generates / and %, whose right side must be known, so that division
 // by zero is a mistake in the source and no error of a visit.
-func (g *generator) divide(e ast.Expr, modulo bool, a, b value) (code, error) {
+func (g *generator) divide(modulo bool, a, b value) (code, error) {
 	n, ok := b.literalInt()
 	switch {
 	case !ok:

@@ -7,23 +7,27 @@
 //
 //	name: office-hours          # abi.ValidName
 //	fail: open                  # open (default) or closed
+//	params:                     # what a binding gives: string, int or bool
+//	  limit: {type: int, default: 8, doc: the first hour that is open}
 //	rules:                      # the first whose condition holds decides
 //	  - name: night             # optional
-//	    when: visit.hour < 8 && visit.platforms.intersects(["wechat", "qq"])
+//	    when: visit.hour < params.limit && visit.platforms.intersects(["wechat", "qq"])
 //	    then: deny              # allow, deny, guide or route
 //	    reason: {zh: 夜间关闭, en: Closed at night}   # or one text for both
+//	    page: not-found         # of a deny: as if there were no such link
 //	  - when: visit.country == "CN"
 //	    then: route
-//	    to: https://cn.example.com/
+//	    to: https://cn.example.com/{slug}   # a template: see abi.AppendURL
 //	tests:
 //	  - name: WeChat at night
 //	    visit: {user_agent: "… MicroMessenger/8.0.49 …", hour: 3}
 //	    link: {allow: [], guard: []}
+//	    params: {limit: 7}
 //	    expect: deny            # pass, allow, deny, guide or route
 //	    reason: Closed at night # or code: 1
 //
 // Unknown and repeated fields are errors. When no rule matches the verdict is
-// pass. Rules that have a reason are numbered from 1 in their order; that
+// pass. Rules that have a reason or page are numbered from 1 in their order; that
 // number is the verdict's code and its key in the manifest's codes.
 //
 // # Conditions
@@ -44,6 +48,7 @@
 //	visit.ip                                     inCIDR(visit.ip, "10.0.0.0/8"), inCIDR(visit.ip, ["…", …])
 //	hour(visit.time, "Asia/Shanghai"), weekday(…), date(…)
 //	                                             int, in that zone; an error outside the years 2000 to 2099
+//	params.name                                  as declared; zero, false or empty when it was not given
 //	ints: + - * and the sign; / and % by a literal that is not 0
 //	&& || ! ?: ( ) and literals of bool, int and string
 //
@@ -66,17 +71,18 @@
 //
 // Rules that guide or route may not test for bots or crawlers, so that a
 // crawler sees what a person on its platform sees; nor may an allow rule that
-// stands before one of those.
+// stands before one of those. In them visit.platform is the most specific
+// platform that is no crawler.
 //
 // # Code
 //
 // Each kind of expression becomes a value: a type and the code that leaves it
 // on the stack. A bool is an i32, 2 for an error where one is possible, an int
 // an i64. Errors of ints and strings are noted in a local that the predicate
-// around them looks at. A string is one i32 as in the
-// visit's head, offset in the low and length in the high 16 bits (the highest of
-// which says, in values that may be folded, that upper case is lower); literals
-// stand behind the visit's buffer, so that one offset reaches both:
+// around them looks at. A string is one i32 as in the visit's head, offset in
+// the low and length in the high 16 bits (the highest of which says, in values
+// that may be folded, that upper case is lower); literals stand behind the
+// visit's buffer, so that one offset reaches both:
 //
 //	visitAddress  the visit, abi.BufferSize bytes
 //	dataAddress   literals and route URLs, each once

@@ -233,17 +233,12 @@ func (c *condition) supported(e ast.Expr) error {
 		name := call.FunctionName()
 		if !slices.Contains(callable, name) {
 			word := displayName(name)
-			switch {
-			case word == name:
+			if word == name {
 				return c.errorf(e, "not supported: %s()%s", name, didYouMean(name, callable[slices.Index(callable, "intersects"):]))
 			}
 			return c.errorf(e, "not supported: %s", word)
 		}
-		operands := call.Args()
-		if call.IsMemberFunction() {
-			operands = append([]ast.Expr{call.Target()}, operands...)
-		}
-		return c.supportedAll(operands)
+		return c.supportedAll(operands(call))
 	}
 	return c.errorf(e, "not supported: a map or message")
 }

@@ -1,6 +1,9 @@
 package rules
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // What the differential test needs of the inside: the environment, to let
 // cel-go evaluate in it, and the list of facts.
@@ -36,3 +39,6 @@ func (p *Pattern) Match(text string) bool {
 	}
 	return row == rowMatch
 }
+
+// FunctionNames are the functions that have names.
+func FunctionNames() []string { return callable[slices.Index(callable, "intersects"):] }

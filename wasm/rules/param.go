@@ -111,7 +111,7 @@ func (r *reader) canonical(declared map[string]abi.Param, c *Case) {
 	}
 }
 
-// paramTypes are the parameters' types in CEL.
+// paramOptions declares the parameters to CEL.
 func paramOptions(params map[string]abi.Param) (options []cel.EnvOption) {
 	types := map[string]*cel.Type{"string": cel.StringType, "int": cel.IntType, "bool": cel.BoolType}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
