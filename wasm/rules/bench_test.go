@@ -5,6 +5,7 @@ import (
 
 	"suodi/wasm/abi"
 	"suodi/wasm/filters"
+	"suodi/wasm/meter"
 	"suodi/wasm/rules"
 )
 
@@ -98,6 +99,7 @@ func BenchmarkStrings(b *testing.B) {
 		{"lowerAscii contains", `visit.user_agent.lowerAscii().contains("nettype/5g")`},
 		{"lowerAscii equal", `visit.host.lowerAscii() == "t.example.com"`},
 		{"matches", `visit.user_agent.matches("MicroMessenger/(6|7)[.]")`},
+		{"matches without its prefix", `visit.user_agent.matches("BytedanceWebview/[0-9]")`},
 		{"matches anchored", `visit.path.matches("^/docs/[a-z]+$")`},
 		{"size", `size(visit.user_agent) > 1000`},
 	} {
@@ -138,5 +140,21 @@ func BenchmarkCompile(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkReady is what a push costs before the filter can answer: compile,
+// admit and instantiate.
+func BenchmarkReady(b *testing.B) {
+	for b.Loop() {
+		_, m := compile(b, tenRules)
+		admitted, err := meter.Admit(m.Wasm, meter.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, module := start(b, newRuntime(b), &rules.Module{Wasm: admitted.Metered, Manifest: m.Manifest})
+		if err := module.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

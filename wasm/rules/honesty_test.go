@@ -17,7 +17,7 @@ func TestHonesty(t *testing.T) {
 	runtime := newRuntime(t)
 	random := rand.NewChaCha8([32]byte([]byte("the same rules in every test run")))
 	compiled, refused, moved := 0, 0, 0
-	for compiled < 1500 {
+	for compiled < 600 {
 		data := make([]byte, 2048)
 		if _, err := random.Read(data); err != nil {
 			t.Fatal(err)
@@ -52,7 +52,7 @@ func TestHonesty(t *testing.T) {
 		}
 		compiled++
 		g, module := start(t, runtime, m)
-		for range 8 {
+		for range 16 {
 			person := c.visit()
 			for _, id := range []string{"bot", "googlebot", "baiduspider"} {
 				n, _ := shipped.Number(id)
@@ -79,7 +79,7 @@ func TestHonesty(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d refused, %d verdicts of %d other than pass", refused, moved, 8*compiled)
+	t.Logf("%d refused, %d verdicts of %d other than pass", refused, moved, 16*compiled)
 	if refused == 0 || moved < compiled {
 		t.Error("the generator has become poor")
 	}

@@ -80,7 +80,7 @@ func TestPatternsAgreeWithRegexp(t *testing.T) {
 	for _, expression := range patterns {
 		agreePattern(t, expression, texts...)
 	}
-	for range 5_000 {
+	for range 2_500 {
 		data := make([]byte, 96)
 		if _, err := random.Read(data); err != nil {
 			t.Fatal(err)
