@@ -17,13 +17,13 @@ func TestRollOut(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	c.link(fields{"slug": "steady"})
-	load := startLoad(c)
+	visitors := startLoad(c)
 
 	c.brokenTest(t)
 	c.overDenying(t)
 	c.hostile(t)
 
-	visits, failed := load.stop()
+	visits, failed := visitors.stop()
 	if failed != nil {
 		t.Errorf("after %d visits to another link: %v", visits, failed)
 	}

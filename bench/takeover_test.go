@@ -21,7 +21,7 @@ func TestTakeOver(t *testing.T) {
 	c.link(fields{"slug": "steady"})
 	eventually(t, "the link is on the edge", func() bool { return c.visitor(t).browse("/steady").Status == http.StatusFound })
 
-	load := startLoad(c)
+	visitors := startLoad(c)
 	for round := range 2 {
 		before := c.node
 		c.node = launch(t, nil, program(t, "suodi-edge"), "--data", filepath.Join(c.dir, "edge"), "--listen", c.edge,
@@ -35,7 +35,7 @@ func TestTakeOver(t *testing.T) {
 			return c.visitor(t).browse("/"+slug).Status == http.StatusFound
 		})
 	}
-	visits, failed := load.stop()
+	visits, failed := visitors.stop()
 	if failed != nil {
 		t.Errorf("after %d visits: %v", visits, failed)
 	}
@@ -44,8 +44,8 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
-// load is visitors of /steady who come all the time.
-type load struct {
+// steadyLoad is visitors of /steady who come all the time.
+type steadyLoad struct {
 	visits atomic.Int64
 	ended  chan struct{}
 	group  sync.WaitGroup
@@ -53,8 +53,8 @@ type load struct {
 	failed error
 }
 
-func startLoad(c *cluster) *load {
-	l := &load{ended: make(chan struct{})}
+func startLoad(c *cluster) *steadyLoad {
+	l := &steadyLoad{ended: make(chan struct{})}
 	for i := range 4 {
 		client := &http.Client{
 			Timeout:       patience,
@@ -104,7 +104,7 @@ func visitSteady(client *http.Client, edge string) error {
 }
 
 // stop ends the visits and tells how many went well and what failed.
-func (l *load) stop() (int64, error) {
+func (l *steadyLoad) stop() (int64, error) {
 	close(l.ended)
 	l.group.Wait()
 	return l.visits.Load(), l.failed

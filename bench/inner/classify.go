@@ -51,6 +51,7 @@ func Classify(ctx context.Context, config Config, agents *load.Agents) (subjects
 // at the end that no other has.
 func classify(classifier *visit.Classifier, names [][]byte, need abi.Facts, fresh bool) func(uint64) bool {
 	var v abi.Visit
+	var evidence visit.Evidence
 	room := make([]byte, 0, visit.MaxParsed)
 	return func(n uint64) bool {
 		name := names[n%uint64(len(names))]
@@ -59,7 +60,8 @@ func classify(classifier *visit.Classifier, names [][]byte, need abi.Facts, fres
 			name = room
 		}
 		v.Facts = 0
-		classifier.Classify(name, need, &v)
+		evidence.UserAgent = name
+		classifier.Classify(&evidence, need, &v)
 		return v.Facts&need == need && v.Platform != 0
 	}
 }

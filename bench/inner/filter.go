@@ -52,7 +52,7 @@ func Filter(ctx context.Context, config Config, name string, module []byte) (sub
 
 // install makes the module the only filter.
 func install(ctx context.Context, host *wasm.Host, name string, module []byte) error {
-	return host.Install(ctx, []wasm.Binding{{Name: name, Module: module}})
+	return host.Install(ctx, wasm.Plan{Chain: []wasm.Binding{{Name: name, Module: module}}})
 }
 
 // call takes a slot, runs the chain and gives the slot back, as a visit does.
@@ -90,7 +90,7 @@ func sampleVisit(allow, guard []string) (abi.Visit, error) {
 			set.into.Add(entry.Number)
 		}
 	}
-	classifier.Classify(agent, abi.FactPlatforms|abi.FactVersions, &v)
+	classifier.Classify(&visit.Evidence{UserAgent: agent}, abi.FactPlatforms|abi.FactVersions, &v)
 	v.Facts = abi.AllFacts
 	return v, classifier.Close()
 }

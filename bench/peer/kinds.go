@@ -201,7 +201,7 @@ func bare(self string) Server {
 
 func suodi(self string) Server {
 	return Server{
-		Name: "suodi", WayOut: "make build", NoTLS: "the edge has no TLS yet",
+		Name: "suodi", WayOut: "make build",
 		find: func() (string, error) {
 			beside := filepath.Join(filepath.Dir(self), "suodi-edge")
 			if _, err := os.Stat(beside); !errors.Is(err, fs.ErrNotExist) {
@@ -212,9 +212,13 @@ func suodi(self string) Server {
 		prepare: func(s Setup) ([]string, error) {
 			data := filepath.Join(s.Dir, "data")
 			// Nothing listens on port 1: the edge serves what it has on disk.
-			return []string{
+			args := []string{
 				"--data", data, "--listen", s.Plain, "--admin", "127.0.0.1:0", "--upstream", "127.0.0.1:1", "--log-level", "error",
-			}, Fill(filepath.Join(data, "table"), s.Links)
+			}
+			if s.Secure != "" {
+				args = append(args, "--tls", s.Secure, "--certificates", s.Chain+":"+s.Key)
+			}
+			return args, Fill(filepath.Join(data, "table"), s.Links)
 		},
 	}
 }

@@ -37,9 +37,6 @@ func Start(ctx context.Context, server Server, setup Setup, core int) (*Process,
 	if err := os.MkdirAll(setup.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	if server.NoTLS != "" {
-		setup.Secure = ""
-	}
 	setup.Links = server.Given(setup.Links)
 	args, err := server.prepare(setup)
 	if err != nil {

@@ -38,8 +38,6 @@ type Server struct {
 	Most uint64
 	// Constant says that it answers every visit with the same Location.
 	Constant bool
-	// NoTLS is why it has no TLS; "": it has.
-	NoTLS string
 	// WayOut is how to install it.
 	WayOut string
 	// Note says what to bear in mind.
