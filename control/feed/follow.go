@@ -142,6 +142,7 @@ type follower struct {
 	aside   *aside
 	heard   bool            // something that was taken, so that a next attempt is worth making soon
 	parts   []*feedpb.Entry // of the bucket that is arriving
+	acked   link.Revision   // last told to the upstream
 }
 
 func (f *follower) follow(ctx context.Context, upstream string) (err error) {
@@ -259,7 +260,11 @@ func (f *follower) take(message *feedpb.ControlMessage) error {
 		return f.acknowledge()
 	case *feedpb.ControlMessage_Heartbeat:
 		f.replica.Heartbeat(ToRevision(m.Heartbeat.GetHead()), time.Unix(0, m.Heartbeat.GetClusterTime()))
-		if _, held := f.replica.Held(); held == ToRevision(m.Heartbeat.GetHead()) {
+		_, held := f.replica.Held()
+		if held.Compare(f.acked) < 0 { // as when a damaged file had to be given up
+			return fmt.Errorf("the edge lost what it held: it is at revision %s, was at %s", held, f.acked)
+		}
+		if held == ToRevision(m.Heartbeat.GetHead()) {
 			f.heard = true
 		}
 		return nil
@@ -293,6 +298,7 @@ func (f *follower) takeBucket(part *feedpb.Bucket) error {
 
 func (f *follower) acknowledge() error {
 	_, held := f.replica.Held()
+	f.acked = held
 	err := f.stream.Send(&feedpb.EdgeMessage{Message: &feedpb.EdgeMessage_Ack{Ack: &feedpb.Ack{
 		Revision: FromRevision(held), Filters: f.replica.Filters(),
 	}}})

@@ -73,6 +73,22 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// A replica that had to give up what it held asks for it again, also when
+// nothing changes.
+func TestFollowAgainAfterALoss(t *testing.T) {
+	checkGoroutines(t)
+	s := newSource()
+	s.change(1, "k", "v")
+	s.change(1, "k", "w")
+	address, _ := serve(t, "127.0.0.1:0", newServer(s))
+	r := newReplica()
+	follow(t, r, "e", address)
+	r.awaitRevision(t, s, at(2))
+	r.told(func() { r.revision, r.entries = link.Revision{}, map[string]string{} })
+	r.await(t, "a second snapshot", func() bool { return len(r.begun) == 2 && r.begun[1] })
+	r.awaitRevision(t, s, at(2))
+}
+
 func TestFollowAgainAfterServerRestart(t *testing.T) {
 	checkGoroutines(t)
 	s := newSource()
