@@ -48,6 +48,11 @@ const (
 	lastSection = sectionFilters
 )
 
+// RecordChecks numbers what CheckRecord accepts: who keeps a record that was
+// checked checks it anew when the number has changed. The lowest byte is
+// counted up by hand when a check changes that the others do not tell.
+const RecordChecks = RecordFormat<<24 | lastSection<<16 | knownFlags<<8 | 1
+
 var (
 	// ErrMalformedRecord is returned for bytes that are no record.
 	ErrMalformedRecord = errors.New("malformed link record")
