@@ -26,6 +26,7 @@ type metrics struct {
 	cacheMisses, parsed, dropped              *prometheus.Desc
 	open, turnedAway, unlogged                *prometheus.Desc
 	certExpiry, certBad                       *prometheus.Desc
+	tableBytes, changed, folds, quarantined   *prometheus.Desc
 }
 
 func newMetrics(s *Server) *metrics {
@@ -45,6 +46,10 @@ func newMetrics(s *Server) *metrics {
 		head:           desc("feed_head_index", "Index of the newest revision the feed told of."),
 		filterFailures: desc("filter_failures_total", "Visits a filter broke on.", "filter"),
 		filterBad:      desc("filters_refused", "1 when a filter, domain or catalog in force is not the one it should be."),
+		tableBytes:     desc("table_bytes", "Bytes of the table: its base file, what of it is mapped, its index and changes in memory, the log of changes on disk.", "part"),
+		changed:        desc("table_changed_links", "Links that changed since the base of the table."),
+		folds:          desc("table_folds_total", "Attempts to fold changes into a new base.", "result"),
+		quarantined:    desc("table_quarantines_total", "Damaged table files that were put aside."),
 		cacheMisses:    desc("classifier_misses_total", "User agents that were not remembered."),
 		parsed:         desc("classifier_parsed_total", "User agents parsed for browser and system versions."),
 		open:           desc("connections", "Connections of visitors that are open."),
@@ -62,6 +67,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 		m.visits, m.platforms, m.unreadable, m.links, m.saving, m.connected, m.stale, m.revision, m.head,
 		m.filterFailures, m.filterBad, m.cacheMisses, m.parsed, m.dropped,
 		m.open, m.turnedAway, m.unlogged, m.certExpiry, m.certBad,
+		m.tableBytes, m.changed, m.folds, m.quarantined,
 	} {
 		to <- d
 	}
@@ -115,6 +121,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	}
 	gauge(m.links, float64(s.table.Links()))
 	flag(m.saving, s.table.Saving() == nil)
+	m.collectTable(counter, gauge)
 	health := s.replica.health()
 	flag(m.connected, health.connected)
 	flag(m.stale, health.stale)
@@ -131,4 +138,20 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	counter(m.cacheMisses, stats.Misses)
 	counter(m.parsed, stats.Parsed)
 	counter(m.dropped, stats.Dropped)
+}
+
+// collectTable reads what the table holds.
+func (m *metrics) collectTable(
+	counter func(d *prometheus.Desc, value uint64, labels ...string), gauge func(d *prometheus.Desc, value float64, labels ...string),
+) {
+	stats := m.server.table.Stats()
+	gauge(m.tableBytes, float64(stats.BaseBytes), "base")
+	gauge(m.tableBytes, float64(stats.MappedBytes), "mapped")
+	gauge(m.tableBytes, float64(stats.IndexBytes), "index")
+	gauge(m.tableBytes, float64(stats.OverlayBytes), "changes")
+	gauge(m.tableBytes, float64(stats.LogBytes), "log")
+	gauge(m.changed, float64(stats.OverlayEntries))
+	counter(m.folds, stats.Folds, "folded")
+	counter(m.folds, stats.FoldFailures, "failed")
+	counter(m.quarantined, stats.Quarantines)
 }

@@ -68,9 +68,10 @@ func newReplica(s *Server) *replica {
 func (r *replica) Held() (string, link.Revision) { return r.server.table.Held() }
 
 func (r *replica) Begin(cluster string, snapshot bool) error {
-	if snapshot {
-		r.logger.Info("taking a snapshot", "cluster", cluster)
+	if !snapshot {
+		return nil // it goes on from what is held
 	}
+	r.logger.Info("taking a snapshot", "cluster", cluster)
 	return r.server.table.Begin(cluster)
 }
 

@@ -125,14 +125,16 @@ func Open(config Config) (server *Server, err error) {
 // prepare makes everything but the listeners.
 func (s *Server) prepare() (err error) {
 	logger := s.config.Logger
-	s.table, err = table.Open(table.Config{Dir: filepath.Join(s.config.Dir, "table"), Logger: logger.With("part", "table")})
+	if s.host, err = wasm.NewHost(wasm.Config{}); err != nil {
+		return err
+	}
+	s.table, err = table.Open(table.Config{
+		Dir: filepath.Join(s.config.Dir, "table"), Logger: logger.With("part", "table"), Wait: s.host.Wait,
+	})
 	if err != nil {
 		return err
 	}
 	s.links = s.table
-	if s.host, err = wasm.NewHost(wasm.Config{}); err != nil {
-		return err
-	}
 	if s.classifier, err = visit.NewClassifier(visit.Config{}); err != nil {
 		return err
 	}

@@ -104,9 +104,15 @@ func (v *visitState) begin(s *Server, ctx *fasthttp.RequestCtx, slot *wasm.Slot,
 }
 
 // end records what became of the visit and gives the slot back. A visit whose
-// serving panics is answered with 500, and the others go on.
+// serving panics is answered with 500, and the others go on; one whose record
+// the disk fails to give, with 503.
 func (v *visitState) end() {
-	if reason := recover(); reason != nil {
+	switch reason := recover(); {
+	case reason == nil:
+	case v.server.table.Fault(reason):
+		v.ctx.Response.Reset()
+		v.showUnavailable(answerUnusable)
+	default:
 		v.server.config.Logger.Error("visit panicked", "reason", reason, "stack", string(debug.Stack()))
 		v.ctx.Response.Reset()
 		v.ctx.SetStatusCode(fasthttp.StatusInternalServerError)

@@ -2,28 +2,34 @@ package table
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
+	"os"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"suodi/control/feed"
-	"suodi/control/feed/feedpb"
 	"suodi/control/link"
 )
 
 // Config says how a Table works; zero means the default.
 type Config struct {
-	Dir    string       // holds table.log; made when missing
+	Dir    string       // holds the table's files; made when missing
 	Logger *slog.Logger // nil discards
-	// RewriteBytes is how many bytes of deltas are kept at least before the
-	// file is written anew; default 16 MiB.
+	// Wait returns when everybody has left who called Lookup before Wait was
+	// called and still uses a record: what they read is then unmapped. Nil: it
+	// stays mapped until Close, when nobody may use a record.
+	Wait func()
+	// RewriteBytes is how many bytes of changes are kept at least before they
+	// are folded into a new base; default 16 MiB. An eighth of the base is kept
+	// when that is more, and at most 256 MiB.
 	RewriteBytes int64
 	// RetryEvery is the pause before a table that could not be saved is tried
 	// again; default 5 s.
 	RetryEvery time.Duration
+
+	step func(name string) error // a test's: called before each write, whose error it may be
 }
 
 func (c Config) withDefaults() Config {
@@ -36,310 +42,285 @@ func (c Config) withDefaults() Config {
 	if c.RetryEvery == 0 {
 		c.RetryEvery = 5 * time.Second
 	}
+	if c.step == nil {
+		c.step = func(string) error { return nil }
+	}
 	return c
 }
 
-// bucket is immutable.
-type bucket struct {
-	// revision of the snapshot that the bucket came with: deltas up to it are
-	// already in it.
-	revision link.Revision
-	values   map[string]value
-}
-
-// value is what a key holds. A link's record that this program cannot serve
-// stays, for one that can, but unusable.
-type value struct {
-	bytes    []byte
-	unusable bool
-}
-
-// Table is an edge's copy. Lookup, Each, Links and Held may be called from any
-// goroutine; the methods that take messages from one at a time.
+// Table is an edge's copy. Lookup, Get, Each, Links, Held, Saving and Stats may
+// be called from any goroutine and never wait for changes; the methods that
+// take messages from one at a time.
 type Table struct {
-	config  Config
-	buckets [feed.Buckets]atomic.Pointer[bucket]
-	links   atomic.Int64
+	config   Config
+	state    atomic.Pointer[state]
+	_        [64]byte // visits read the line above; the writer's are below
+	position atomic.Pointer[position]
+	unsaved  atomic.Pointer[error] // why the files are behind the memory; nil = they are not
+	counts   counts
+
+	keeper keeper
 
 	mu       sync.Mutex
+	dir      *directory
+	contents *contents
+	log      *logFile // nil without a base
+	next     uint64   // generation of the next base
+	snapshot *snapshot
+	fold     *fold   // begun and not finished
+	retired  []*base // to be closed when nobody reads them
+	closed   bool
+}
+
+// position is what the table holds, for those who only ask.
+type position struct {
 	cluster  string
 	revision link.Revision
-	file     *file
-	failed   error     // why the file is behind the memory; nil = it is not
-	retryAt  time.Time // when to try again
-	closed   bool
+	links    uint64
 }
 
 // Open reads the table of a directory, or starts an empty one. It fails when
 // the directory cannot be used or another process has it.
 func Open(config Config) (*Table, error) {
 	t := &Table{config: config.withDefaults()}
-	empty := &bucket{}
-	for i := range t.buckets {
-		t.buckets[i].Store(empty)
-	}
-	f, err := openFile(t.config.Dir)
+	dir, err := openDirectory(t.config.Dir)
 	if err != nil {
 		return nil, err
 	}
-	t.file = f
-	ends, err := f.replay(t.load)
+	t.dir = dir
+	for _, name := range []string{foldName, snapshotName} { // of a killed process
+		if err := os.Remove(dir.file(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.config.Logger.Warn("left behind", "error", err)
+		}
+	}
+	l, err := load(dir, t.config)
 	if err != nil {
-		return nil, errors.Join(err, f.close())
+		return nil, errors.Join(err, dir.close())
 	}
-	if ends != "" {
-		t.config.Logger.Warn("table file ends early, the feed will bring the rest", "reason", ends)
-	}
+	t.adopt(l)
+	t.keeper.start(t)
 	return t, nil
 }
 
-// load takes one message of the file.
-func (t *Table) load(message *feedpb.ControlMessage) error {
-	switch m := message.GetMessage().(type) {
-	case *feedpb.ControlMessage_Welcome:
-		t.begin(m.Welcome.GetClusterId())
-	case *feedpb.ControlMessage_Bucket:
-		t.putBucket(m.Bucket)
-	case *feedpb.ControlMessage_SnapshotEnd:
-		t.revision = feed.ToRevision(m.SnapshotEnd.GetRevision())
-	case *feedpb.ControlMessage_Delta:
-		t.loadDelta(m.Delta)
-	default:
-		return fmt.Errorf("unexpected message %T", m)
+// adopt puts what was loaded in force. The mutex is held, or nobody knows the
+// table yet.
+func (t *Table) adopt(l *loaded) {
+	for _, reason := range l.damaged {
+		t.counts.quarantines.Add(1)
+		t.config.Logger.Error("a damaged table file was put aside", "error", reason)
 	}
-	return nil
+	t.contents, t.log, t.next = l.contents, l.log, max(t.next, l.next)
+	t.setUnsaved(nil)
+	if t.log != nil && t.log.broken != nil {
+		t.saveFailed(t.log.broken)
+	}
+	t.publish()
 }
 
-// Lookup returns the record of a flat link key. A link whose record this
-// program cannot serve is found with a nil record. It does not allocate.
+// publish shows the contents. The mutex is held.
+func (t *Table) publish() {
+	c := t.contents
+	if t.state.Load() != c.state {
+		t.state.Store(c.state)
+	}
+	t.position.Store(&position{cluster: c.cluster, revision: c.revision, links: c.links})
+	t.counts.note(t)
+}
+
+// Lookup returns the record of a flat link key. A link that this program
+// cannot serve, or not now, is found with a nil record. The record is borrowed:
+// it is valid until the caller has left, as Config.Wait sees it. Lookup neither
+// waits nor allocates.
+//
+// The record is a part of a mapped file. When the disk fails, or somebody
+// truncates the file, between Lookup and its use, reading it panics, as all
+// faults of the calling goroutine do from now on; Fault tells such a panic
+// from others.
 func (t *Table) Lookup(key []byte) (record link.Record, found bool) {
-	v, found := t.buckets[link.Bucket(key)].Load().values[string(key)]
-	if v.unusable {
-		return nil, found
+	s := t.state.Load()
+	debug.SetPanicOnFault(true)
+	defer t.mend(s.base, &record, &found)
+	value, known := s.find(s.seed.hash(key), key)
+	switch known {
+	case usable:
+		return value, true
+	case absent, gone:
+		return nil, false
+	case damaged:
+		t.damaged(s.base, damage("an entry fails its checksum"))
 	}
-	return v.bytes, found
+	return nil, true
 }
 
-// Each calls yield with every key and value of a bucket, in no order, until
-// it returns false. The bytes must not be changed.
-func (t *Table) Each(number uint16, yield func(key string, value []byte) bool) {
-	for key, v := range t.buckets[number].Load().values {
-		if !yield(key, v.bytes) {
-			return
+// mend answers a look-up whose reading of the base faulted.
+func (t *Table) mend(b *base, record *link.Record, found *bool) {
+	if reason := recover(); reason != nil {
+		if !t.faulted(b, reason) {
+			panic(reason)
+		}
+		*record, *found = nil, true
+	}
+}
+
+// Fault reports whether what was recovered is a fault of a mapped file. If the
+// file is the one in force, it is put aside, and an older one or the feed takes
+// its place.
+func (t *Table) Fault(recovered any) bool { return t.faulted(t.state.Load().base, recovered) }
+
+func (t *Table) faulted(b *base, reason any) bool {
+	fault, ok := reason.(interface {
+		runtime.Error
+		Addr() uintptr
+	})
+	if ok && b != nil && b.maps(fault.Addr()) {
+		t.damaged(b, damage("reading it faults: %v", fault))
+	}
+	return ok
+}
+
+// damaged notes that a base cannot be read; the keeper does the rest.
+func (t *Table) damaged(b *base, reason error) {
+	if b != nil && b.isDamaged(reason) {
+		t.keeper.notify()
+	}
+}
+
+// reading returns the state with a reference to its base, for readers whom
+// Wait does not know.
+func (t *Table) reading() (s *state, done func()) {
+	for {
+		s := t.state.Load()
+		if s.base == nil {
+			return s, func() {}
+		}
+		if s.base.hold() {
+			return s, func() { t.dropped(s.base) }
 		}
 	}
 }
 
-// Get returns the value of a key in any bucket.
+func (t *Table) dropped(b *base) {
+	if err := b.drop(); err != nil {
+		t.config.Logger.Warn("table file could not be closed", "error", err)
+	}
+}
+
+// Each calls yield with every key and value of a bucket, in no order, until
+// it returns false. The value is valid during the call and must not be changed.
+func (t *Table) Each(number uint16, yield func(key string, value []byte) bool) {
+	s, done := t.reading()
+	defer done()
+	if number >= link.Buckets {
+		for key, value := range s.others[number-link.Buckets] {
+			if !yield(key, value) {
+				return
+			}
+		}
+		return
+	}
+	err := s.eachLink(number, func(key, value []byte) bool { return yield(string(key), value) })
+	if err != nil {
+		t.damaged(s.base, err)
+	}
+}
+
+// Get returns the value of a key in any bucket. It must not be changed.
 func (t *Table) Get(number uint16, key []byte) (value []byte, found bool) {
-	v, found := t.buckets[number].Load().values[string(key)]
-	return v.bytes, found
+	s, done := t.reading()
+	defer done()
+	if number >= link.Buckets {
+		value, found = s.others[number-link.Buckets][string(key)]
+		return value, found
+	}
+	value, known := t.peek(s, key)
+	if known != usable && known != unusable {
+		return nil, false
+	}
+	return append([]byte{}, value...), true
+}
+
+// peek is find for those who may wait: a fault is damage.
+func (t *Table) peek(s *state, key []byte) (value []byte, known knowledge) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if reason := recover(); reason != nil {
+			if !t.faulted(s.base, reason) {
+				panic(reason)
+			}
+			value, known = nil, damaged
+		}
+	}()
+	return s.find(s.seed.hash(key), key)
 }
 
 // Links returns how many links the table holds.
-func (t *Table) Links() int { return int(t.links.Load()) }
+func (t *Table) Links() int { return int(t.position.Load().links) }
 
 // Held returns the cluster and the revision the table holds, zero when empty.
+// The revision is an earlier one than before when a damaged file had to be
+// given up: the feed then brings what is missing.
 func (t *Table) Held() (cluster string, revision link.Revision) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.cluster, t.revision
+	p := t.position.Load()
+	return p.cluster, p.revision
 }
 
 // Saving returns why the table is not on disk as it is in memory, or nil.
 func (t *Table) Saving() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.failed
-}
-
-// Begin says which cluster the messages that follow come from. A table of
-// another cluster is emptied.
-func (t *Table) Begin(cluster string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return errClosed
+	if reason := t.unsaved.Load(); reason != nil {
+		return *reason
 	}
-	if t.cluster == cluster {
-		return nil
-	}
-	t.save(&feedpb.ControlMessage{Message: &feedpb.ControlMessage_Welcome{
-		Welcome: &feedpb.Welcome{ClusterId: cluster},
-	}})
-	t.begin(cluster)
 	return nil
 }
 
-func (t *Table) begin(cluster string) {
-	t.cluster, t.revision = cluster, link.Revision{}
-	empty := &bucket{}
-	for i := range t.buckets {
-		t.buckets[i].Store(empty)
-	}
-	t.links.Store(0)
-}
-
-// Bucket replaces a bucket by the entries it has at a revision.
-func (t *Table) Bucket(number uint16, revision link.Revision, entries []*feedpb.Entry) error {
-	if int(number) >= len(t.buckets) {
-		return fmt.Errorf("bucket %d: there are %d", number, len(t.buckets))
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return errClosed
-	}
-	message := &feedpb.Bucket{Number: uint32(number), Revision: feed.FromRevision(revision), Entries: entries, Last: true}
-	t.save(&feedpb.ControlMessage{Message: &feedpb.ControlMessage_Bucket{Bucket: message}})
-	t.putBucket(message)
-	return nil
-}
-
-func (t *Table) putBucket(m *feedpb.Bucket) {
-	if int64(m.GetNumber()) >= int64(len(t.buckets)) {
-		return
-	}
-	number := uint16(m.GetNumber())
-	b := &bucket{revision: feed.ToRevision(m.GetRevision()), values: make(map[string]value, len(m.GetEntries()))}
-	for _, e := range m.GetEntries() {
-		b.values[string(e.GetKey())] = t.newValue(number, e.GetKey(), e.GetValue())
-	}
-	t.swap(number, b)
-}
-
-// End says that all buckets together amount to a revision.
-func (t *Table) End(revision link.Revision) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return errClosed
-	}
-	t.save(&feedpb.ControlMessage{Message: &feedpb.ControlMessage_SnapshotEnd{
-		SnapshotEnd: &feedpb.SnapshotEnd{Revision: feed.FromRevision(revision)},
-	}})
-	t.revision = revision
-	t.rewriteIfDue()
-	return nil
-}
-
-// Delta applies a change. The caller has checked that it follows Held.
-func (t *Table) Delta(delta *feedpb.Delta) error {
-	for _, e := range delta.GetEntries() {
-		if int(e.GetBucket()) >= len(t.buckets) {
-			return fmt.Errorf("delta %s: bucket %d: there are %d", feed.ToRevision(delta.GetRevision()), e.GetBucket(), len(t.buckets))
-		}
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return errClosed
-	}
-	t.save(&feedpb.ControlMessage{Message: &feedpb.ControlMessage_Delta{Delta: delta}})
-	t.putDelta(delta)
-	t.rewriteIfDue()
-	return nil
-}
-
-// loadDelta is putDelta while nobody reads yet: it changes buckets in place.
-func (t *Table) loadDelta(delta *feedpb.Delta) {
-	revision := feed.ToRevision(delta.GetRevision())
-	for _, e := range delta.GetEntries() {
-		if int64(e.GetBucket()) >= int64(len(t.buckets)) {
-			continue
-		}
-		number := uint16(e.GetBucket())
-		b := t.buckets[number].Load()
-		if revision.Compare(b.revision) <= 0 {
-			continue
-		}
-		if b.values == nil {
-			b = &bucket{revision: b.revision, values: map[string]value{}}
-			t.buckets[number].Store(b)
-		}
-		before := len(b.values)
-		t.change(b, number, e)
-		if number < link.Buckets {
-			t.links.Add(int64(len(b.values) - before))
-		}
-	}
-	t.revision = revision
-}
-
-// change makes one change to a bucket that is not read yet.
-func (t *Table) change(b *bucket, number uint16, e *feedpb.Entry) {
-	if e.Value == nil {
-		delete(b.values, string(e.GetKey()))
-		return
-	}
-	b.values[string(e.GetKey())] = t.newValue(number, e.GetKey(), e.GetValue())
-}
-
-func (t *Table) putDelta(delta *feedpb.Delta) {
-	revision := feed.ToRevision(delta.GetRevision())
-	copies := map[uint16]*bucket{}
-	for _, e := range delta.GetEntries() {
-		if int64(e.GetBucket()) >= int64(len(t.buckets)) {
-			continue
-		}
-		number := uint16(e.GetBucket())
-		b := copies[number]
-		if b == nil {
-			old := t.buckets[number].Load()
-			if revision.Compare(old.revision) <= 0 {
-				continue
-			}
-			b = &bucket{revision: old.revision, values: maps.Clone(old.values)}
-			if b.values == nil {
-				b.values = map[string]value{}
-			}
-			copies[number] = b
-		}
-		t.change(b, number, e)
-	}
-	for number, b := range copies {
-		t.swap(number, b)
-	}
-	t.revision = revision
-}
-
-// swap puts a bucket in the place of the old one.
-func (t *Table) swap(number uint16, b *bucket) {
-	old := t.buckets[number].Swap(b)
-	if number < link.Buckets {
-		t.links.Add(int64(len(b.values) - len(old.values)))
+func (t *Table) setUnsaved(reason error) {
+	if reason == nil {
+		t.unsaved.Store(nil)
+	} else {
+		t.unsaved.Store(&reason)
 	}
 }
 
-// newValue checks a link's record once, so that look-ups need not.
-func (t *Table) newValue(number uint16, key, bytes []byte) value {
-	if number >= link.Buckets {
-		return value{bytes: bytes}
+func (t *Table) saveFailed(reason error) {
+	if t.unsaved.Load() == nil {
+		t.config.Logger.Error("table cannot be saved, going on in memory", "error", reason)
 	}
-	if _, err := link.CheckRecord(bytes); err != nil {
-		t.config.Logger.Error("link cannot be served", "key", string(key), "error", err)
-		return value{bytes: bytes, unusable: true}
-	}
-	return value{bytes: bytes}
+	t.setUnsaved(reason)
 }
 
-var errClosed = errors.New("table is closed")
+var (
+	errClosed  = errors.New("table is closed")
+	errStopped = errors.New("stopped")
+)
 
-// Release writes nothing more and frees the directory for another process, but
-// goes on finding links. Resume takes the directory back.
-func (t *Table) Release() error { return t.Close() }
-
-// Resume takes a directory back that was released; it fails when another
-// process has written to it since.
-func (t *Table) Resume() error { return errors.ErrUnsupported }
-
-// Close writes nothing more and frees the directory. It is idempotent.
+// Close writes nothing more and frees the directory. Nobody may use a record
+// any more whom Config.Wait does not know; look-ups find no record. It is
+// idempotent.
 func (t *Table) Close() error {
+	t.keeper.close()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return nil
 	}
 	t.closed = true
-	return t.file.close()
+	last := t.contents.state
+	t.state.Store(emptyState(true))
+	if t.config.Wait != nil {
+		t.config.Wait()
+	}
+	var errs []error
+	if last.base != nil {
+		t.retired = append(t.retired, last.base)
+	}
+	for _, b := range t.retired {
+		errs = append(errs, b.drop())
+	}
+	t.retired = nil
+	if t.snapshot != nil {
+		errs = append(errs, t.snapshot.discard())
+	}
+	if t.log != nil {
+		errs = append(errs, t.log.close())
+	}
+	return errors.Join(append(errs, t.dir.close())...)
 }

@@ -1,12 +1,14 @@
 package table_test
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"suodi/control/feed"
 	"suodi/control/feed/feedpb"
@@ -35,6 +37,20 @@ func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// eventually waits for what the table does in the background.
+func eventually(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	poll, deadline := time.NewTicker(time.Millisecond), time.After(time.Minute)
+	defer poll.Stop()
+	for !done() {
+		select {
+		case <-poll.C:
+		case <-deadline:
+			t.Fatalf("waited a minute for %s", what)
+		}
 	}
 }
 
@@ -154,12 +170,63 @@ func TestTakesWhatTheFeedSays(t *testing.T) {
 		t.Error("the domain is still there")
 	}
 
-	check(t, tab.Begin("cluster-1")) // the same cluster: nothing is lost
-	want(20, 1, nil)
+	// What is held stays until a snapshot is whole, and one that was cut short
+	// leaves nothing behind.
 	check(t, tab.Begin("cluster-2"))
-	if cluster, held := tab.Held(); cluster != "cluster-2" || !held.IsZero() || tab.Links() != 0 || destination(tab, "e") != "" {
+	f := put(t, 30, "f", "https://f.example/")
+	check(t, tab.Bucket(uint16(f.GetBucket()), at(30), []*feedpb.Entry{f}))
+	want(20, 1, map[string]string{"e": "https://e.example/", "f": ""})
+	check(t, tab.Begin("cluster-2"))
+	check(t, tab.End(at(31)))
+	if cluster, held := tab.Held(); cluster != "cluster-2" || held != at(31) || tab.Links() != 0 || destination(tab, "e") != "" || destination(tab, "f") != "" {
 		t.Errorf("of another cluster: %q %s, %d links", cluster, held, tab.Links())
 	}
+}
+
+// A bucket that comes without a snapshot replaces the one that is held.
+func TestRepairsABucket(t *testing.T) {
+	dir := t.TempDir()
+	tab := open(t, table.Config{Dir: dir})
+	slugs := sameBucket(5)
+	var entries []*feedpb.Entry
+	for _, slug := range slugs[:4] {
+		entries = append(entries, put(t, 1, slug, "https://example.org/1"))
+	}
+	number := uint16(entries[0].GetBucket())
+	domain := &feedpb.Entry{Bucket: feed.BucketDomains, Key: []byte("go.example.com"), Value: []byte("a domain")}
+	snapshot(t, tab, 1, append(entries, put(t, 1, "elsewhere", "https://example.org/1"), domain)...)
+	delta(t, tab, 2, put(t, 2, slugs[1], ""), put(t, 2, slugs[2], "https://example.org/2"))
+	check(t, tab.Bucket(number, at(7), []*feedpb.Entry{
+		put(t, 7, slugs[0], "https://example.org/7"), put(t, 7, slugs[4], "https://example.org/7"),
+	}))
+	check(t, tab.Bucket(feed.BucketDomains, at(7), []*feedpb.Entry{{Key: []byte("other.example.com"), Value: []byte("another")}}))
+	delta(t, tab, 7, put(t, 7, slugs[0], ""), put(t, 7, "elsewhere", "https://example.org/7"))
+	want := map[string]string{
+		slugs[0]: "https://example.org/7", slugs[1]: "", slugs[2]: "", slugs[3]: "", slugs[4]: "https://example.org/7",
+		"elsewhere": "https://example.org/7",
+	}
+	for range 2 {
+		for slug, url := range want {
+			if got := destination(tab, slug); got != url {
+				t.Errorf("%s leads to %q; want %q", slug, got, url)
+			}
+		}
+		if _, found := tab.Get(feed.BucketDomains, []byte("go.example.com")); found || tab.Links() != 3 {
+			t.Errorf("the domain is there: %t; %d links, want 3", found, tab.Links())
+		}
+		closeTable(t, tab)
+		tab = open(t, table.Config{Dir: dir})
+	}
+}
+
+// sameBucket returns slugs whose keys share a bucket.
+func sameBucket(n int) (slugs []string) {
+	for i := 0; len(slugs) < n; i++ {
+		if slug := fmt.Sprintf("same-%d", i); link.Bucket(key(slug)) == 77 {
+			slugs = append(slugs, slug)
+		}
+	}
+	return slugs
 }
 
 // A snapshot that is resumed may mix revisions: a delta changes no bucket that
@@ -191,6 +258,14 @@ func TestRefusesUnknownBuckets(t *testing.T) {
 	before := stateOf(tab)
 	if err := tab.Bucket(feed.Buckets, at(2), nil); err == nil {
 		t.Error("a bucket that is not there was taken")
+	}
+	stray := put(t, 2, "stray", "https://example.org/")
+	if err := tab.Bucket(uint16(stray.GetBucket()^1), at(2), []*feedpb.Entry{stray}); err == nil {
+		t.Error("a link of another bucket was taken")
+	}
+	stray.Bucket ^= 1
+	if err := tab.Delta(&feedpb.Delta{Revision: feed.FromRevision(at(2)), Entries: []*feedpb.Entry{stray}}); err == nil {
+		t.Error("a link in another bucket was taken")
 	}
 	for _, number := range []uint32{feed.Buckets, 1 << 16, 1<<32 - 1} {
 		err := tab.Delta(&feedpb.Delta{Revision: feed.FromRevision(at(2)), Entries: []*feedpb.Entry{
@@ -290,7 +365,7 @@ func TestLookupWhileTheTableChanges(t *testing.T) {
 			e := put(t, n, slug(int(n)%links), url)
 			var all []*feedpb.Entry
 			tab.Each(uint16(e.GetBucket()), func(key string, value []byte) bool {
-				all = append(all, &feedpb.Entry{Key: []byte(key), Value: value})
+				all = append(all, &feedpb.Entry{Key: []byte(key), Value: bytes.Clone(value)})
 				return true
 			})
 			check(t, tab.Bucket(uint16(e.GetBucket()), at(n), all))
@@ -316,18 +391,22 @@ func TestClosed(t *testing.T) {
 			t.Errorf("%s was taken after Close", name)
 		}
 	}
-	if got := destination(tab, "a"); got != "https://a.example/" {
-		t.Errorf("after Close a leads to %q", got)
+	if r, found := tab.Lookup(key("a")); !found || r != nil {
+		t.Errorf("after Close a is found %t with %q; want found, and not to be served", found, r)
 	}
 }
 
 func TestLookupDoesNotAllocate(t *testing.T) {
 	tab := open(t, table.Config{Dir: t.TempDir()})
 	snapshot(t, tab, 1, put(t, 1, "a", "https://a.example/"))
-	there, missing := key("a"), key("missing")
+	delta(t, tab, 2, put(t, 2, "b", "https://b.example/"))
+	there, changed, missing := key("a"), key("b"), key("missing")
 	if n := testing.AllocsPerRun(100, func() {
 		if _, found := tab.Lookup(there); !found {
 			t.Error("a is not there")
+		}
+		if _, found := tab.Lookup(changed); !found {
+			t.Error("b is not there")
 		}
 		if _, found := tab.Lookup(missing); found {
 			t.Error("missing is there")
@@ -352,45 +431,4 @@ func TestEachStops(t *testing.T) {
 	if len(seen) != 3 {
 		t.Errorf("%d keys seen; want 3", len(seen))
 	}
-}
-
-func BenchmarkLookup(b *testing.B) {
-	const links = 1_000_000
-	tab := open(b, table.Config{Dir: b.TempDir()})
-	check(b, tab.Begin("cluster-1"))
-	buckets := make([][]*feedpb.Entry, feed.Buckets)
-	value := record(b, 1, "https://example.org/a/destination/of/usual/length?with=query")
-	keys := make([][]byte, 0, links)
-	for i := range links {
-		k := key(fmt.Sprintf("s%07d", i))
-		n := link.Bucket(k)
-		buckets[n] = append(buckets[n], &feedpb.Entry{Key: k, Value: value})
-		keys = append(keys, k)
-	}
-	for n, entries := range buckets {
-		check(b, tab.Bucket(uint16(n), at(1), entries))
-	}
-	check(b, tab.End(at(1)))
-	if tab.Links() != links {
-		b.Fatalf("%d links", tab.Links())
-	}
-	b.Run("found", func(b *testing.B) {
-		b.ReportAllocs()
-		i := 0
-		for b.Loop() {
-			i = (i + 7919*127) % links // far from the last one
-			if _, found := tab.Lookup(keys[i]); !found {
-				b.Fatal("not found")
-			}
-		}
-	})
-	b.Run("missing", func(b *testing.B) {
-		missing := key("missing")
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, found := tab.Lookup(missing); found {
-				b.Fatal("found")
-			}
-		}
-	})
 }
