@@ -25,3 +25,13 @@ func SlotOffset(slot uint64) uint64 { return slotOffset(slot) }
 
 // SetSeed gives a new table the seed 1, 2, 3 and 4.
 func (t *Table) SetSeed() { t.contents.state.seed = &seed{1, 2, 3, 4} }
+
+// FoldNow makes a fold due, however few changes there are.
+func (t *Table) FoldNow() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.freeze(); err != nil {
+		panic(err)
+	}
+	t.keeper.notify()
+}
