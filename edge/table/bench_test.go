@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"suodi/control/feed"
 	"suodi/control/feed/feedpb"
 	"suodi/control/link"
 	"suodi/edge/table"
@@ -179,4 +180,43 @@ func BenchmarkRestart(b *testing.B) {
 func waitVerified(tb testing.TB, tab *table.Table) {
 	tb.Helper()
 	eventually(tb, "the base to be verified", func() bool { return !tab.Stats().Verifying })
+}
+
+// BenchmarkRestartWithChanges measures a start that has to read as many changes
+// as are kept at most, up to the first correct answer.
+func BenchmarkRestartWithChanges(b *testing.B) {
+	config := table.Config{Dir: b.TempDir(), RewriteBytes: 1 << 40}
+	tab := open(b, config)
+	fill(b, tab, *benchLinks)
+	value := benchRecord(b, 2)
+	changes := 0
+	for index := uint64(2); tab.Stats().LogBytes < 128<<20; index++ {
+		d := &feedpb.Delta{Revision: feed.FromRevision(at(index))}
+		for range 100 {
+			k := key(string(appendSlug(nil, rand.IntN(*benchLinks))))
+			d.Entries = append(d.Entries, &feedpb.Entry{Bucket: uint32(link.Bucket(k)), Key: k, Value: value})
+			changes++
+		}
+		check(b, tab.Delta(d))
+	}
+	want := stats(tab)
+	closeTable(b, tab)
+	keys := randomKeys(1024)
+	for i := 0; b.Loop(); i++ {
+		tab, err := table.Open(config)
+		check(b, err)
+		if r, found := tab.Lookup(keys[i%len(keys)]); !found || r == nil || stats(tab) != want {
+			b.Fatal("not the same table")
+		}
+		b.StopTimer()
+		check(b, tab.Close())
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(changes), "changes")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(changes), "ns/change")
+}
+
+func stats(tab *table.Table) string {
+	_, held := tab.Held()
+	return fmt.Sprint(held, tab.Links())
 }

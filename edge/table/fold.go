@@ -11,7 +11,7 @@ import (
 
 // maxChanges is how many bytes of changes are kept at most before they are
 // folded: reading them is a part of every start.
-const maxChanges = 256 << 20
+const maxChanges = 128 << 20
 
 // fold is a base being made of the base in force and the changes up to a
 // revision. The changes since go on above it.

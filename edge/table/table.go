@@ -23,7 +23,7 @@ type Config struct {
 	Wait func()
 	// RewriteBytes is how many bytes of changes are kept at least before they
 	// are folded into a new base; default 16 MiB. An eighth of the base is kept
-	// when that is more, and at most 256 MiB.
+	// when that is more, and at most 128 MiB.
 	RewriteBytes int64
 	// RetryEvery is the pause before a table that could not be saved is tried
 	// again; default 5 s.
