@@ -137,8 +137,9 @@ func TestEdgeKilled(t *testing.T) {
 	c.serves(t, acked)
 }
 
-// TestEdgeFileCut cuts the end of the edge's file, as a power cut may: it must
-// start, and the feed must bring the rest.
+// TestEdgeFileCut cuts the end of the edge's changes, as a power cut may, and
+// then its links while they are mapped, all of them: it must start, go on, and
+// the feed must bring the rest.
 func TestEdgeFileCut(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -149,13 +150,33 @@ func TestEdgeFileCut(t *testing.T) {
 		slugs = append(slugs, slug)
 	}
 	c.node.kill()
-	path := filepath.Join(c.dir, "edge", "table", "table.log")
-	info, err := os.Stat(path)
-	must(t, err)
-	must(t, os.Truncate(path, info.Size()-7))
+	cut := func(pattern string, size func(was int64) int64) {
+		paths, err := filepath.Glob(filepath.Join(c.dir, "edge", "table", pattern))
+		must(t, err)
+		if len(paths) == 0 {
+			t.Fatalf("the edge has no %s", pattern)
+		}
+		for _, path := range paths {
+			info, err := os.Stat(path)
+			must(t, err)
+			must(t, os.Truncate(path, size(info.Size())))
+		}
+	}
+	cut("changes-*.log", func(was int64) int64 { return was - 7 })
 	c.startEdge()
 	c.awaitFeed()
 	c.link(fields{})
+	c.serves(t, slugs)
+
+	c.node.kill() // so that its links come to stand in a base
+	cut("base-*.tbl", func(int64) int64 { return 0 })
+	c.startEdge()
+	c.awaitFeed()
+	c.link(fields{})
+	c.serves(t, slugs)
+	cut("base-*.tbl", func(int64) int64 { return 0 }) // while it is mapped
+	v := c.visitor(t)
+	eventually(t, "the feed brings the links again", func() bool { return v.browse("/"+slugs[0]).Status == http.StatusFound })
 	c.serves(t, slugs)
 }
 
