@@ -41,3 +41,6 @@ func (s *Server) Panics() (n uint64) {
 func PatientListener(l net.Listener, logger *slog.Logger) net.Listener {
 	return newPatient(l, logger)
 }
+
+// Dir is where the edge keeps what it holds.
+func (s *Server) Dir() string { return s.config.Dir }
