@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,6 +24,7 @@ func TestTakeOver(t *testing.T) {
 	eventually(t, "the link is on the edge", func() bool { return c.visitor(t).browse("/steady").Status == http.StatusFound })
 
 	visitors := startLoad(c)
+	c.failedTakeOver(t)
 	for round := range 2 {
 		before := c.node
 		c.node = launch(t, nil, program(t, "suodi-edge"), "--data", filepath.Join(c.dir, "edge"), "--listen", c.edge,
@@ -42,6 +45,21 @@ func TestTakeOver(t *testing.T) {
 	if visits < 100 {
 		t.Errorf("only %d visits were made meanwhile", visits)
 	}
+}
+
+// failedTakeOver starts a process that takes over and then cannot go on: the
+// one before must go on instead, and hear what the control plane says.
+func (c *cluster) failedTakeOver(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command(program(t, "suodi-edge"), "--data", filepath.Join(c.dir, "edge"), "--listen", c.edge, "--admin", c.admin,
+		"--upstream", c.feed, "--id", "edge-1", "--take-over", "--tls", "127.0.0.1:0", "--certificates", "/nowhere.crt:/nowhere.key")
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "/nowhere.crt") {
+		t.Fatalf("an edge without its certificate ended with %v: %s", err, out)
+	}
+	c.link(fields{"slug": "not-replaced"})
+	eventually(t, "a link made after the failure is on the edge", func() bool {
+		return c.visitor(t).browse("/not-replaced").Status == http.StatusFound
+	})
 }
 
 // steadyLoad is visitors of /steady who come all the time.

@@ -91,10 +91,10 @@ func Open(config Config) (server *Server, err error) {
 	var taken *takeover
 	defer func() {
 		if server == nil {
-			if taken != nil {
+			err = errors.Join(err, s.Close())
+			if taken != nil { // the data directory is free again
 				err = errors.Join(err, taken.fail())
 			}
-			err = errors.Join(err, s.Close())
 		}
 	}()
 	if config.TakeOver {

@@ -77,11 +77,14 @@ func (s *Server) serveTraced(ctx *fasthttp.RequestCtx, t *trace) {
 	for i := range life {
 		if v.trace != nil {
 			if !v.takeTraced(life[i].name, life[i].take) {
-				return
+				break
 			}
 		} else if !life[i].take(v) {
-			return
+			break
 		}
+	}
+	if v.trace == nil && v.slot.Visit.Facts != 0 {
+		s.samples.take(v)
 	}
 }
 
@@ -110,6 +113,7 @@ func (v *visitState) end() {
 	switch reason := recover(); {
 	case reason == nil:
 	case v.server.table.Fault(reason):
+		v.record = nil // not to be touched again
 		v.ctx.Response.Reset()
 		v.showUnavailable(answerUnusable)
 	default:
@@ -131,14 +135,11 @@ func (v *visitState) end() {
 	slot.Release()
 }
 
-// note counts the visit and keeps what is to be kept of it.
+// note counts the visit and writes it down.
 func (v *visitState) note() {
 	v.tally()
 	if v.server.log != nil {
 		v.server.log.note(v)
-	}
-	if v.slot.Visit.Facts != 0 {
-		v.server.samples.take(v)
 	}
 }
 

@@ -70,6 +70,7 @@ type Table struct {
 	fold     *fold   // begun and not finished
 	retired  []*base // to be closed when nobody reads them
 	closed   bool
+	released bool // closed, but for reading
 }
 
 // position is what the table holds, for those who only ask.
@@ -299,10 +300,11 @@ func (t *Table) Close() error {
 	t.keeper.close()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	if t.closed && !t.released {
 		return nil
 	}
-	t.closed = true
+	freed := t.released
+	t.closed, t.released = true, false
 	last := t.contents.state
 	t.state.Store(emptyState(true))
 	if t.config.Wait != nil {
@@ -322,5 +324,8 @@ func (t *Table) Close() error {
 	if t.log != nil {
 		errs = append(errs, t.log.close())
 	}
-	return errors.Join(append(errs, t.dir.close())...)
+	if !freed {
+		errs = append(errs, t.dir.close())
+	}
+	return errors.Join(errs...)
 }
