@@ -1,7 +1,8 @@
-// Package rollout watches over filters as they are rolled out: it judges a
-// canary by what edges report and halts one that does harm, and it forecasts
-// what a new version would change by running it over visits that were. It must
-// know nothing of HTTP or of how the state is kept.
+// Package rollout watches over filters as they are rolled out: it makes modules
+// of rule sets and runs their tests, it forecasts what a new version would
+// change by running it over visits that were, and it judges a canary by what
+// edges report and halts one that does harm. It must know nothing of HTTP or of
+// how the state is kept.
 //
 // # When a canary is halted
 //
