@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -224,7 +225,12 @@ func onEdge(edge feed.Edge, name string) (rows []filterOnEdge) {
 				row.Tally, row.Tripped = showTally(t), t.GetTripped()
 			}
 		}
-		rows = append(rows, row)
+		// One that is in the chain is told of again as one that may be bound by name.
+		if !slices.ContainsFunc(rows, func(other filterOnEdge) bool {
+			return other.Version == row.Version && other.Canary == row.Canary && other.Hash == row.Hash && other.Error == row.Error
+		}) {
+			rows = append(rows, row)
+		}
 	}
 	return rows
 }
