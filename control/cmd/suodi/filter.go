@@ -41,7 +41,7 @@ var listFilters = call{method: http.MethodGet, path: "/v1/filters"}
 func (c *cli) filterCommand() *cobra.Command {
 	cmd := c.remote(group("filter", "Push platform rules and put them in force",
 		"Push platform rules and put them in force. A pushed rule set waits as the filter's staged version until it is promoted."))
-	cmd.AddCommand(c.filterNew(), c.filterPush(),
+	cmd.AddCommand(c.filterNew(), c.filterBuild(), c.filterFmt(), c.filterTest(), c.filterRun(), c.filterPush(),
 		c.filterMove("promote", "Put a filter's staged version in force everywhere"),
 		c.filterMove("rollback", "Return to the version that was in force before"),
 		c.filterList(), c.filterHistory(), c.filterChain())
@@ -68,9 +68,6 @@ func (c *cli) filterPush() *cobra.Command {
 	w.register(cmd)
 	return cmd
 }
-
-// maxSource is how much of a file is read, in bytes; the API takes less.
-const maxSource = 8 << 20
 
 func (c *cli) pushFilter(ctx context.Context, file string, query url.Values) error {
 	in := c.stdin
@@ -127,33 +124,6 @@ func ruleSetName(source []byte, file string) string {
 		return name
 	}
 	return "unnamed"
-}
-
-// describeMistakes lists what is wrong with a rule set as compilers do, each
-// with its place and the line it is in.
-func describeMistakes(p *problem, file string) string {
-	if file == "-" {
-		file = "standard input"
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: ", file)
-	// The detail of failed tests repeats them.
-	what, _, _ := strings.Cut(p.Detail, "; ")
-	b.WriteString(printable(what))
-	for _, f := range p.Errors {
-		place, inFile := strings.CutPrefix(f.Location, "body:")
-		if inFile {
-			place = file + ":" + place
-		}
-		fmt.Fprintf(&b, "\n%s: %s", place, printable(f.Message))
-		if snippet, ok := f.Value.(string); ok && snippet != "" {
-			for line := range strings.SplitSeq(snippet, "\n") {
-				// Tabs hold the caret in its place.
-				b.WriteString("\n  " + strings.ReplaceAll(printable(strings.ReplaceAll(line, "\t", "    ")), "\uFFFD", "?"))
-			}
-		}
-	}
-	return b.String()
 }
 
 // tellFilter says where a filter stands after a change.

@@ -95,7 +95,12 @@ func TestScript(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			wasm, err := filepath.Abs("../../../wasm")
+			if err != nil {
+				return err
+			}
 			for name, value := range map[string]string{
+				"WASM":       wasm, // for modules that are there
 				"SUODI_ADDR": server.APIURL(), "SUODI_TOKEN": server.Token(), "CONTROL_DATA": filepath.Join(env.Cd, ".control"),
 				"PROGRAM": program, "TZ": "UTC", "GORACE": quickRace, "DOWN": unusedAddress(t), "STRANGER": stranger(env),
 			} {
