@@ -52,6 +52,11 @@ type call struct {
 	source []byte      // sent instead of a body, as kind
 	kind   string      // media type of source
 	header http.Header // further ones; may be nil
+	// progress is told how much of source is sent, in bytes, from another
+	// goroutine; nil: nobody is
+	progress func(sent int)
+	// accept is the media type of an answer that is no JSON; empty: it is
+	accept string
 	// once: the API cannot tell a repetition from a second call, so none is
 	// made
 	once bool
@@ -145,7 +150,7 @@ func (c *client) do(ctx context.Context, call call, result any) (*reply, error) 
 		if err != nil {
 			return nil, err
 		}
-		return got, got.read(result)
+		return got, got.read(result, call.accept)
 	}
 }
 
@@ -158,8 +163,11 @@ func (c *client) send(ctx context.Context, call call, header http.Header, body [
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
+	if call.progress != nil && len(body) > 0 {
+		request.Body = io.NopCloser(&watched{Reader: bytes.NewReader(body), tell: call.progress})
+	}
 	request.Header = header.Clone()
-	request.Header.Set("Accept", "application/json, application/problem+json")
+	request.Header.Set("Accept", firstOf(call.accept, "application/json")+", application/problem+json")
 	request.Header.Set("User-Agent", "suodi/"+version())
 	if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
@@ -190,9 +198,9 @@ func (c *client) send(ctx context.Context, call call, header http.Header, body [
 	return nil, err
 }
 
-// read takes a good answer's body into result and returns any other as a
-// problem.
-func (r *reply) read(result any) error {
+// read takes a good answer's body into result, unless it is of another accepted
+// type, and returns any other as a problem.
+func (r *reply) read(result any, accept string) error {
 	kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
 	switch {
 	case r.status >= 400:
@@ -201,6 +209,8 @@ func (r *reply) read(result any) error {
 			return fmt.Errorf("%w: %d %s, %s", errStranger, r.status, http.StatusText(r.status), kind)
 		}
 		return p
+	case accept != "" && kind == accept && r.status >= 200 && r.status <= 299:
+		return nil
 	case r.status < 200 || r.status > 299 || len(r.body) > 0 && !strings.HasSuffix(kind, "json"):
 		return fmt.Errorf("%w: %d %s, %s", errStranger, r.status, http.StatusText(r.status), kind)
 	case result == nil || len(r.body) == 0:

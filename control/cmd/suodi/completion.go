@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,4 +87,42 @@ func (c *cli) completeTokens(cmd *cobra.Command, args []string, typed string) ([
 		}
 	}
 	return found, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeBindings completes the name of a filter that parameters follow.
+func (c *cli) completeBindings(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	found, _ := c.completeFilters(cmd, nil, typed)
+	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// completeVersions completes a filter's name, then its versions.
+func (c *cli) completeVersions(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return c.completeFilters(cmd, args, typed)
+	}
+	var got versionsReply
+	c.fetch(cmd.Context(), call{method: http.MethodGet, path: filterPath(args[0]) + "/versions"}, &got)
+	var found []string
+	for _, v := range got.Versions {
+		if number := strconv.Itoa(v.Number); strings.HasPrefix(number, typed) {
+			found = append(found, number+"\t"+localTime(v.PushedAt)+" by "+v.PushedBy)
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeEdges completes the last of some edges' ids with commas between.
+func (c *cli) completeEdges(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	var got fleetReply
+	c.fetch(cmd.Context(), getFleet, &got)
+	cut := strings.LastIndexByte(typed, ',') + 1
+	before, begun := typed[:cut], typed[cut:]
+	given := strings.Split(before, ",")
+	var found []string
+	for _, e := range got.Edges {
+		if strings.HasPrefix(e.ID, begun) && !slices.Contains(given, e.ID) {
+			found = append(found, before+e.ID)
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }

@@ -1,35 +1,77 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/yaml.v3"
+
+	"suodi/control/rollout"
 )
 
 // filterReply is a filter as the API gives it.
 type filterReply struct {
-	Name    string `json:"name"`
-	Current int    `json:"current"`
-	Staged  int    `json:"staged"`
-	Chain   int    `json:"chain"`
-	Edges   []struct {
-		Edge  string `json:"edge"`
-		Hash  string `json:"hash"`
-		Error string `json:"error"`
-	} `json:"edges"`
+	Name    string                     `json:"name"`
+	Newest  int                        `json:"newest"`
+	Current int                        `json:"current"`
+	Staged  int                        `json:"staged"`
+	Canary  *canaryReply               `json:"canary"`
+	History []int                      `json:"history"`
+	Chain   int                        `json:"chain"`
+	Params  map[string]json.RawMessage `json:"params"`
+	Note    string                     `json:"note"`
+	Bound   struct {
+		Links   int      `json:"links"`
+		Domains []string `json:"domains"`
+	} `json:"bound"`
+	Edges    []filterOnEdge    `json:"edges"`
+	Forecast *rollout.Forecast `json:"forecast"`
+}
+
+// canaryReply is a canary, or what was said of one.
+type canaryReply struct {
+	Version     int       `json:"version"`
+	StartedAt   time.Time `json:"started_at"`
+	StartedBy   string    `json:"started_by"`
+	Percent     float64   `json:"percent"`
+	Edges       []string  `json:"edges"`
+	MaxFailures float64   `json:"max_failures"`
+	MaxChange   float64   `json:"max_change"`
+	MinVisits   int       `json:"min_visits"`
+}
+
+// on says which visits a canary gets.
+func (c *canaryReply) on() string {
+	if len(c.Edges) > 0 {
+		return count(len(c.Edges), "edge")
+	}
+	return showPercent(c.Percent)
+}
+
+type filterOnEdge struct {
+	Edge    string      `json:"edge"`
+	Version int         `json:"version"`
+	Canary  bool        `json:"canary"`
+	Hash    string      `json:"hash"`
+	Error   string      `json:"error"`
+	Tripped bool        `json:"tripped"`
+	Tally   *tallyReply `json:"tally"`
+}
+
+// tallyReply counts visits.
+type tallyReply struct {
+	Visits  uint64 `json:"visits"`
+	Passed  uint64 `json:"passed"`
+	Allowed uint64 `json:"allowed"`
+	Denied  uint64 `json:"denied"`
+	Guided  uint64 `json:"guided"`
+	Routed  uint64 `json:"routed"`
+	Failed  uint64 `json:"failed"`
+	Erred   uint64 `json:"erred"`
 }
 
 type filtersReply struct {
@@ -40,91 +82,18 @@ var listFilters = call{method: http.MethodGet, path: "/v1/filters"}
 
 func (c *cli) filterCommand() *cobra.Command {
 	cmd := c.remote(group("filter", "Push platform rules and put them in force",
-		"Push platform rules and put them in force. A pushed rule set waits as the filter's staged version until it is promoted."))
-	cmd.AddCommand(c.filterNew(), c.filterBuild(), c.filterFmt(), c.filterTest(), c.filterRun(), c.filterPush(),
-		c.filterMove("promote", "Put a filter's staged version in force everywhere"),
-		c.filterMove("rollback", "Return to the version that was in force before"),
-		c.filterList(), c.filterHistory(), c.filterChain())
+		`Push platform rules and put them in force.
+
+A filter is a rule set (YAML) or a WebAssembly module. Write one with new, fmt,
+test and run, which need no control plane. A pushed one waits as the filter's
+staged version until it is promoted, everywhere or as a canary for a part of the
+visits; rollback takes it back.`))
+	cmd.AddCommand(c.filterNew(), c.filterBuild(), c.filterFmt(), c.filterTest(), c.filterRun(), c.filterPush(), c.filterPromote(), c.filterRollback(),
+		c.filterList(), c.filterStatus(), c.filterHistory(), c.filterVersions(), c.filterDiff(), c.filterSource(), c.filterChain())
 	return cmd
 }
 
 func filterPath(name string) string { return "/v1/filters/" + url.PathEscape(name) }
-
-func (c *cli) filterPush() *cobra.Command {
-	var w waiting
-	promote := false
-	cmd := &cobra.Command{
-		Use: "push FILE", Short: "Push a rule set; - reads it from standard input", Args: wants("the file with the rule set"),
-		Example: "  suodi filter push rules.yaml --promote",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			query := w.query()
-			if promote {
-				query.Set("promote", "all")
-			}
-			return c.pushFilter(cmd.Context(), args[0], query)
-		},
-	}
-	cmd.Flags().BoolVar(&promote, "promote", false, "also put it in force everywhere")
-	w.register(cmd)
-	return cmd
-}
-
-func (c *cli) pushFilter(ctx context.Context, file string, query url.Values) error {
-	in := c.stdin
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }() // only read
-		in = f
-	}
-	source, err := io.ReadAll(io.LimitReader(in, maxSource))
-	if err != nil {
-		return err
-	}
-	s, err := c.connect()
-	if err != nil {
-		return err
-	}
-	kind := "application/yaml"
-	if bytes.HasPrefix(source, []byte("\x00asm")) {
-		kind = "application/wasm"
-	}
-	var f filterReply
-	got, err := s.do(ctx, call{
-		method: http.MethodPost, path: filterPath(ruleSetName(source, file)), query: query, source: source, kind: kind,
-	}, &f)
-	if p := (*problem)(nil); errors.As(err, &p) && p.Status == http.StatusUnprocessableEntity && len(p.Errors) > 0 {
-		return &refusal{p, describeMistakes(p, file)}
-	}
-	if err != nil {
-		return s.explain(err)
-	}
-	return c.tellFilter(got, &f)
-}
-
-var nameLine = regexp.MustCompile(`(?m)^name:[ \t]*["']?([a-z][a-z0-9_-]*)`)
-
-// ruleSetName returns the name that a rule set gives itself. One that cannot be
-// read is sent as well, under the name it seems to have or its file's: the
-// control plane knows best what is wrong with it.
-func ruleSetName(source []byte, file string) string {
-	var head struct {
-		Name string `yaml:"name"`
-	}
-	if err := yaml.Unmarshal(source, &head); err == nil && head.Name != "" {
-		return head.Name
-	}
-	if m := nameLine.FindSubmatch(source); m != nil {
-		return string(m[1])
-	}
-	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-	if m := nameLine.FindStringSubmatch("name: " + name); m != nil && m[1] == name {
-		return name
-	}
-	return "unnamed"
-}
 
 // tellFilter says where a filter stands after a change.
 func (c *cli) tellFilter(got *reply, f *filterReply) error {
@@ -136,33 +105,27 @@ func (c *cli) tellFilter(got *reply, f *filterReply) error {
 	if f.Current > 0 {
 		in = fmt.Sprintf("version %d is in force", f.Current)
 	}
-	if f.Staged > 0 && f.Staged != f.Current {
+	if f.Canary != nil {
+		in += fmt.Sprintf(", version %d is a canary on %s; `suodi filter promote %s` puts it in force everywhere, `suodi filter rollback %s` ends it",
+			f.Canary.Version, f.Canary.on(), f.Name, f.Name)
+	} else if f.Staged > 0 && f.Staged != f.Current {
 		in += fmt.Sprintf(", version %d is staged; `suodi filter promote %s` puts it in force", f.Staged, f.Name)
 	}
 	c.say("%s: %s", f.Name, in)
-	for _, edge := range f.Edges {
-		if edge.Error != "" {
-			c.say("suodi: edge %s refuses %s: %s", edge.Edge, f.Name, printable(edge.Error))
-		}
+	if f.Current > 0 && f.Chain == 0 && f.Bound.Links == 0 && len(f.Bound.Domains) == 0 {
+		c.say("suodi: it runs nowhere yet: it is not in the chain (`suodi filter chain`), and no link or domain binds it")
 	}
+	c.tellRefusals(f)
 	return nil
 }
 
-func (c *cli) filterMove(how, short string) *cobra.Command {
-	var w waiting
-	cmd := &cobra.Command{
-		Use: how + " NAME", Short: short, Args: wants("the filter's name"), ValidArgsFunction: c.completeFilters,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var f filterReply
-			got, err := c.do(cmd.Context(), call{method: http.MethodPost, path: filterPath(args[0]) + "/" + how, query: w.query()}, &f)
-			if err != nil {
-				return err
-			}
-			return c.tellFilter(got, &f)
-		},
+// tellRefusals says which edges cannot run a version.
+func (c *cli) tellRefusals(f *filterReply) {
+	for _, edge := range f.Edges {
+		if edge.Error != "" {
+			c.say("suodi: edge %s refuses version %d of %s: %s", edge.Edge, edge.Version, f.Name, printable(edge.Error))
+		}
 	}
-	w.register(cmd)
-	return cmd
 }
 
 func (c *cli) filterList() *cobra.Command {
@@ -178,21 +141,62 @@ func (c *cli) filterList() *cobra.Command {
 				return c.printReply(got)
 			}
 			var rows [][]string
-			for _, f := range list.Filters {
-				good, edges := 0, "none connected"
-				for _, edge := range f.Edges {
-					if edge.Error == "" {
-						good++
-					}
+			for i := range list.Filters {
+				f := &list.Filters[i]
+				canary := "-"
+				if f.Canary != nil {
+					canary = fmt.Sprintf("%d on %s", f.Canary.Version, f.Canary.on())
 				}
-				if len(f.Edges) > 0 {
-					edges = fmt.Sprintf("%d of %d run it", good, len(f.Edges))
-				}
-				rows = append(rows, []string{f.Name, orDash(f.Current), orDash(f.Staged), orDash(f.Chain), edges})
+				rows = append(rows, []string{f.Name, orDash(f.Current), orDash(f.Staged), canary, orDash(f.Chain), boundTo(f), f.onEdges()})
 			}
-			return c.newTable("NAME", "IN FORCE", "STAGED", "CHAIN", "EDGES").write(rows)
+			return c.newTable("NAME", "IN FORCE", "STAGED", "CANARY", "CHAIN", "BOUND", "EDGES").write(rows)
 		},
 	}
+}
+
+// maxBound is where the API stops counting the links that bind a filter.
+const maxBound = 1000
+
+// boundTo says who binds a filter by name.
+func boundTo(f *filterReply) string {
+	text := ""
+	if n := f.Bound.Links; n >= maxBound {
+		text = grouped(n) + " links or more"
+	} else if n > 0 {
+		text = count(n, "link")
+	}
+	if n := len(f.Bound.Domains); n > 0 && text != "" {
+		text += ", " + count(n, "domain")
+	} else if n > 0 {
+		text = count(n, "domain")
+	}
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// onEdges says how many edges run the filter, all versions of it that they are
+// to run.
+func (f *filterReply) onEdges() string {
+	all, bad, tripped := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, e := range f.Edges {
+		all[e.Edge] = true
+		if e.Error != "" {
+			bad[e.Edge] = true
+		}
+		if e.Tripped {
+			tripped[e.Edge] = true
+		}
+	}
+	if len(all) == 0 {
+		return "none connected"
+	}
+	text := fmt.Sprintf("%d of %d run it", len(all)-len(bad), len(all))
+	if len(tripped) > 0 {
+		text += fmt.Sprintf(", tripped on %d", len(tripped))
+	}
+	return text
 }
 
 func orDash(n int) string {
@@ -200,73 +204,4 @@ func orDash(n int) string {
 		return "-"
 	}
 	return strconv.Itoa(n)
-}
-
-func (c *cli) filterHistory() *cobra.Command {
-	return &cobra.Command{
-		Use: "history NAME", Short: "List a filter's versions", Args: wants("the filter's name"), ValidArgsFunction: c.completeFilters,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var list struct {
-				Versions []struct {
-					Number   int       `json:"number"`
-					Hash     string    `json:"hash"`
-					Size     int       `json:"size"`
-					PushedAt time.Time `json:"pushed_at"`
-					PushedBy string    `json:"pushed_by"`
-				} `json:"versions"`
-			}
-			got, err := c.do(cmd.Context(), call{method: http.MethodGet, path: filterPath(args[0]) + "/versions"}, &list)
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printReply(got)
-			}
-			var rows [][]string
-			for _, v := range list.Versions {
-				rows = append(rows, []string{
-					strconv.Itoa(v.Number), localTime(v.PushedAt), v.PushedBy, strconv.Itoa(v.Size), v.Hash[:min(len(v.Hash), shownHash)],
-				})
-			}
-			return c.newTable("VERSION", "PUSHED", "BY", "BYTES", "HASH").write(rows)
-		},
-	}
-}
-
-const shownHash = 12 // letters of a hash that people are shown
-
-func (c *cli) filterChain() *cobra.Command {
-	var w waiting
-	var set []string
-	cmd := &cobra.Command{
-		Use: "chain", Short: "Show or set the filters that every visit runs through", Args: wants(), ValidArgsFunction: cobra.NoFileCompletions,
-		Example: "  suodi filter chain\n  suodi filter chain --set platform,campaign",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			request := call{method: http.MethodGet, path: "/v1/chain"}
-			if cmd.Flags().Changed("set") {
-				request = call{method: http.MethodPut, path: request.path, query: w.query(), body: map[string]any{"filters": list(set)}}
-			}
-			var chain struct {
-				Filters []string `json:"filters"`
-			}
-			got, err := c.do(cmd.Context(), request, &chain)
-			if err != nil {
-				return err
-			}
-			c.tellBehind(got)
-			if c.json {
-				return c.printReply(got)
-			}
-			for _, name := range chain.Filters {
-				if _, err := fmt.Fprintln(c.stdout, name); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringSliceVar(&set, "set", nil, "`filters` from now on, in order, platform first, separated by commas")
-	complete(cmd, "set", cobra.NoFileCompletions)
-	w.register(cmd)
-	return cmd
 }

@@ -7,19 +7,24 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// fleetReply is the fleet as the API gives it.
+type fleetReply struct {
+	Edges []struct {
+		ID          string    `json:"id"`
+		Version     string    `json:"version"`
+		ConnectedAt time.Time `json:"connected_at"`
+		Revision    string    `json:"revision"`
+	} `json:"edges"`
+}
+
+var getFleet = call{method: http.MethodGet, path: "/v1/fleet"}
+
 func (c *cli) fleetCommand() *cobra.Command {
 	return c.remote(&cobra.Command{
 		Use: "fleet", Short: "List the connected edges", Args: wants(), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var fleet struct {
-				Edges []struct {
-					ID          string    `json:"id"`
-					Version     string    `json:"version"`
-					ConnectedAt time.Time `json:"connected_at"`
-					Revision    string    `json:"revision"`
-				} `json:"edges"`
-			}
-			got, err := c.do(cmd.Context(), call{method: http.MethodGet, path: "/v1/fleet"}, &fleet)
+			var fleet fleetReply
+			got, err := c.do(cmd.Context(), getFleet, &fleet)
 			if err != nil {
 				return err
 			}

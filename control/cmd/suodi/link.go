@@ -44,6 +44,7 @@ type linkFlags struct {
 	allow      []string
 	guard      []string
 	tags       []string
+	filters    []string
 	findOrMake bool
 	waiting
 }
@@ -59,7 +60,9 @@ func (f *linkFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.state, "state", "", "`one` of active, paused, archived (default active)")
 	flags.StringVar(&f.notAfter, "not-after", "", "`time` the link expires: RFC 3339, a date (till its end) or +72h, +30d")
 	flags.StringVar(&f.fallback, "fallback", "", "`URL` for visitors of the expired or archived link")
+	flags.StringArrayVar(&f.filters, "filter", nil, "filter that runs on the link's visits, as `NAME` or NAME={…} with its parameters; may be given again")
 	c := f.cli
+	complete(cmd, "filter", c.completeBindings)
 	complete(cmd, "allow", c.completePlatforms)
 	complete(cmd, "guard", c.completePlatforms)
 	complete(cmd, "status", cobra.FixedCompletions([]string{"301", "302", "307", "308"}, cobra.ShellCompDirectiveNoFileComp))
@@ -85,6 +88,13 @@ func (f *linkFlags) fields(cmd *cobra.Command) (map[string]any, error) {
 		if cmd.Flags().Changed(flag) {
 			fields[field.name] = field.value
 		}
+	}
+	if cmd.Flags().Changed("filter") {
+		bindings, err := parseBindings(cmd, "filter", f.filters)
+		if err != nil {
+			return nil, err
+		}
+		fields["filters"] = bindings
 	}
 	if !cmd.Flags().Changed("not-after") {
 		return fields, nil
@@ -119,7 +129,8 @@ func (c *cli) linkCreate() *cobra.Command {
 		Long: "Make a link and print its short URL. When the command returns, the link works on every connected edge.",
 		Example: `  suodi link create https://example.org/
   suodi link create https://example.org/ --slug hello --guard wechat
-  suodi link create https://example.org/ --allow ios,android --not-after +72h --fallback https://example.org/over`,
+  suodi link create https://example.org/ --allow ios,android --not-after +72h --fallback https://example.org/over
+  suodi link create https://example.org/ --filter 'signed-link={"key":"…"}'`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			fields, err := f.fields(cmd)
@@ -242,6 +253,7 @@ func (c *cli) showLink(l *linkReply) error {
 		{"status", strconv.Itoa(l.Status)},
 		{"allow", strings.Join(l.Allow, ", ")},
 		{"guard", strings.Join(l.Guard, ", ")},
+		{"filters", showBindings(l.Filters)},
 		{"expires", expires},
 		{"fallback", l.FallbackURL},
 		{"created", localTime(l.CreatedAt) + " by " + l.CreatedBy},
@@ -251,11 +263,24 @@ func (c *cli) showLink(l *linkReply) error {
 	}...)
 }
 
+// showBindings shows filter bindings as flags take them.
+func showBindings(bindings []link.Binding) string {
+	var texts []string
+	for _, b := range bindings {
+		text := b.Filter
+		if len(b.Params) > 0 {
+			text += "=" + string(b.Params)
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, ", ")
+}
+
 func (c *cli) linkUpdate() *cobra.Command {
 	f := &linkFlags{cli: c}
 	cmd := &cobra.Command{
 		Use: "update LINK", Short: "Change a link", Args: wants("the link"),
-		Long: "Change what flags are given for; the rest stays. An empty value removes: --guard '' guards nobody, --not-after never lifts the expiry.",
+		Long: "Change what flags are given for; the rest stays. An empty value removes: --guard '' guards nobody, --filter '' binds no filter, --not-after never lifts the expiry.",
 		Example: `  suodi link update hello --url https://example.org/new
   suodi link update hello --state paused
   suodi link update go.example.com/hello --guard '' --tag spring --tag sale`,

@@ -106,14 +106,18 @@ func TestScript(t *testing.T) {
 			} {
 				env.Setenv(name, value)
 			}
+			env.Values[serverKey{}] = server
 			env.Values[apiKey{}] = newClient(server.APIURL(), server.Token())
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"links": makeLinks},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"links": makeLinks, "edge": connectEdge, "await": await},
 	})
 }
 
-type apiKey struct{}
+type (
+	apiKey    struct{}
+	serverKey struct{}
+)
 
 // makeLinks makes a number of links: links N.
 func makeLinks(ts *testscript.TestScript, _ bool, args []string) {

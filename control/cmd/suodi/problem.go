@@ -35,14 +35,20 @@ func writeProblem(w io.Writer, err error) {
 var labels = map[string]string{
 	"body.url": "the URL", "body.slug": "the slug", "body.domain": "--domain", "body.allow": "--allow", "body.guard": "--guard",
 	"body.title": "--title", "body.tags": "--tag", "body.campaign": "--campaign", "body.status": "--status", "body.state": "--state",
-	"body.not_after": "--not-after", "body.fallback_url": "--fallback", "body.name": "the name",
+	"body.filters": "--filter", "body.not_after": "--not-after", "body.fallback_url": "--fallback", "body.name": "the name",
 	"query.domain": "--domain", "query.tag": "--tag", "query.q": "--q", "query.limit": "--limit", "query.cursor": "--cursor",
+	"body.canary.percent": "--canary", "body.canary.edges": "--canary-edges", "body.canary.max_failures": "--max-failures",
+	"body.canary.max_change": "--max-change", "body.canary.min_visits": "--min-visits", "query.percent": "--canary",
+	"query.edge": "--edge", "query.seconds": "--seconds", "body.country": "--country", "body.ip": "--ip", "body.user_agent": "--ua",
 }
 
 // tips are where what belongs into a field can be looked up.
 var tips = map[string]string{
 	"body.allow": "`suodi platform list` lists the platforms",
 	"body.guard": "`suodi platform list` lists the platforms",
+
+	"body.filters":      "`suodi filter list` lists the filters",
+	"body.canary.edges": "`suodi fleet` lists the edges",
 }
 
 // describe says what a problem is, one line for each field that is wrong.
@@ -52,10 +58,14 @@ func describe(p *problem) string {
 	}
 	var lines, ends []string
 	for _, f := range p.Errors {
-		field, _, _ := strings.Cut(f.Location, "[")
+		field, rest, _ := strings.Cut(f.Location, "[")
 		label := labels[field]
-		if label == "" {
+		if inner, found := strings.CutPrefix(f.Location, "body.params."); found {
+			label = "--params " + inner
+		} else if label == "" {
 			label = f.Location
+		} else if _, inner, found := strings.Cut(rest, "]."); found && inner != "name" {
+			label += " " + inner
 		}
 		line := label
 		if f.Value != nil && f.Value != "" {
