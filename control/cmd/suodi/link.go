@@ -25,7 +25,7 @@ type linkReply struct {
 func (c *cli) linkCommand() *cobra.Command {
 	cmd := c.remote(group("link", "Make, show and change links",
 		"Make, show and change links. A link is named by its SLUG (on the default domain), by DOMAIN/SLUG or by its short URL."))
-	cmd.AddCommand(c.linkCreate(), c.linkGet(), c.linkList(), c.linkUpdate(), c.linkDelete(), c.linkQR())
+	cmd.AddCommand(c.linkCreate(), c.linkGet(), c.linkList(), c.linkUpdate(), c.linkDelete(), c.linkQR(), c.linkExplain())
 	return cmd
 }
 
