@@ -31,6 +31,7 @@ test: ## run every test with the race detector, then without it what measures al
 	go test -race -timeout 15m ./...
 	go test -run 'Alloc' ./...
 	go test ./wasm/visit/useragent -generated 250000 -perrule 100
+	go test ./wasm/meter ./wasm/rules
 
 guests: deps ## build the example filters in C, Rust, AssemblyScript and Go into bin/guests
 	go run ./wasm/guest/build bin/guests

@@ -259,7 +259,7 @@ func TestBodies(t *testing.T) {
 				round := put(t, load.Config{
 					Address: s.address, TLS: secure, Connections: 2, Duration: 200 * time.Millisecond, Statuses: []int{200},
 				})
-				if err := round.Err(); err != nil || round.Failed > 0 || round.Visits < 10 {
+				if err := round.Err(); err != nil || round.Failed > 0 || round.Visits < 2 {
 					t.Errorf("%d visits, %d failed: %v %+v", round.Visits, round.Failed, err, round.Errors)
 				}
 			})

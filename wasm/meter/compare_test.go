@@ -49,6 +49,9 @@ func TestWorkloads(t *testing.T) {
 			if m.Class == abi.Go {
 				rounds = 30
 			}
+			if raceDetector {
+				rounds /= 10
+			}
 			traps := w.compare(t, m, rounds)
 			t.Logf("class %s, %d bytes, metered %d; %d of %d visits trapped", m.Class, len(w.module), len(m.Metered), traps, rounds)
 		})

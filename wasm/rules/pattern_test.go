@@ -80,7 +80,11 @@ func TestPatternsAgreeWithRegexp(t *testing.T) {
 	for _, expression := range patterns {
 		agreePattern(t, expression, texts...)
 	}
-	for range 2_500 {
+	rounds := 2_500
+	if raceDetector {
+		rounds = 250
+	}
+	for range rounds {
 		data := make([]byte, 96)
 		if _, err := random.Read(data); err != nil {
 			t.Fatal(err)

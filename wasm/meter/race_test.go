@@ -1,0 +1,7 @@
+//go:build race
+
+package meter_test
+
+// raceDetector makes modules some times slower and finds nothing in them, so
+// tests then run fewer cases.
+const raceDetector = true
