@@ -1850,10 +1850,11 @@ func (x *Chain) GetNamed() []*Binding {
 type Binding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Filter        string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
-	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`        // of the module, which stands in the modules' bucket
-	Params        []byte                 `protobuf:"bytes,3,opt,name=params,proto3" json:"params,omitempty"`    // canonical; none in named
-	Version       uint32                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"` // 0: none is in force, the module passes every visit
-	Canary        *BindingCanary         `protobuf:"bytes,5,opt,name=canary,proto3" json:"canary,omitempty"`    // absent: none
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`                                // of the module, which stands in the modules' bucket
+	Params        []byte                 `protobuf:"bytes,3,opt,name=params,proto3" json:"params,omitempty"`                            // canonical; none in named
+	Version       uint32                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`                         // 0: none is in force, the module passes every visit
+	Canary        *BindingCanary         `protobuf:"bytes,5,opt,name=canary,proto3" json:"canary,omitempty"`                            // absent: none
+	FailClosed    bool                   `protobuf:"varint,6,opt,name=fail_closed,json=failClosed,proto3" json:"fail_closed,omitempty"` // where the module cannot be loaded its visits are refused, else they pass
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1921,6 +1922,13 @@ func (x *Binding) GetCanary() *BindingCanary {
 		return x.Canary
 	}
 	return nil
+}
+
+func (x *Binding) GetFailClosed() bool {
+	if x != nil {
+		return x.FailClosed
+	}
+	return false
 }
 
 // BindingCanary is a version that is tried on some visits in the binding's
@@ -2128,13 +2136,15 @@ const file_feed_feedpb_feed_proto_rawDesc = "" +
 	"\x04none\x18\x03 \x03(\tR\x04none\"i\n" +
 	"\x05Chain\x122\n" +
 	"\bbindings\x18\x01 \x03(\v2\x16.suodi.feed.v1.BindingR\bbindings\x12,\n" +
-	"\x05named\x18\x02 \x03(\v2\x16.suodi.feed.v1.BindingR\x05named\"\x9d\x01\n" +
+	"\x05named\x18\x02 \x03(\v2\x16.suodi.feed.v1.BindingR\x05named\"\xbe\x01\n" +
 	"\aBinding\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x16\n" +
 	"\x06params\x18\x03 \x01(\fR\x06params\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\rR\aversion\x124\n" +
-	"\x06canary\x18\x05 \x01(\v2\x1c.suodi.feed.v1.BindingCanaryR\x06canary\"i\n" +
+	"\x06canary\x18\x05 \x01(\v2\x1c.suodi.feed.v1.BindingCanaryR\x06canary\x12\x1f\n" +
+	"\vfail_closed\x18\x06 \x01(\bR\n" +
+	"failClosed\"i\n" +
 	"\rBindingCanary\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x14\n" +
