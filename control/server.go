@@ -37,6 +37,9 @@ type Config struct {
 	// Token is the text of the admin token; empty: the one of the last start,
 	// or a fresh one.
 	Token string
+	// GoFilters admits modules of class go, which may stall what runs them for
+	// some time; edges must be told so, too.
+	GoFilters bool
 	// JudgeEvery is how often canaries are looked at; default 2 s.
 	JudgeEvery time.Duration
 	Version    string       // of the program, for people
@@ -137,6 +140,7 @@ func (s *Server) serve() {
 	s.http = &http.Server{
 		Handler: api.New(api.Config{
 			Backend: &backend{store: s.store, feed: s.feed, closing: waits}, Version: s.config.Version,
+			Runner: rollout.HostRunner{Go: s.config.GoFilters},
 			Logger: s.config.Logger.With("part", "api"), Gatherer: s.registry,
 			Ready: s.store.ReadIndex, Debug: debugHandler(),
 		}),

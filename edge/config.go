@@ -41,6 +41,10 @@ type Config struct {
 	ConnectionsPerAddress int     // open at a time
 	Connections           int     // open at a time in all; default four fifths of the file descriptors there are
 
+	// GoFilters runs modules of class go. While the garbage collector waits for
+	// one of their calls to end, every visit waits.
+	GoFilters bool
+
 	// CountryDB is a database in MaxMind's format that tells where addresses are;
 	// it is read again when it is replaced. Empty: nobody knows.
 	CountryDB string

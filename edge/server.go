@@ -125,7 +125,7 @@ func Open(config Config) (server *Server, err error) {
 // prepare makes everything but the listeners.
 func (s *Server) prepare() (err error) {
 	logger := s.config.Logger
-	if s.host, err = wasm.NewHost(wasm.Config{}); err != nil {
+	if s.host, err = wasm.NewHost(wasm.Config{Go: s.config.GoFilters}); err != nil {
 		return err
 	}
 	s.table, err = table.Open(table.Config{

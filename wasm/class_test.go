@@ -1,7 +1,9 @@
 package wasm_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -150,4 +152,15 @@ func TestRestoredUnderLoad(t *testing.T) {
 		})
 	}
 	visitors.Wait()
+}
+
+// TestGoIsAskedFor: class go may stall what runs it, so somebody has to want it.
+func TestGoIsAskedFor(t *testing.T) {
+	h := hostWith(t, wasm.Config{Slots: 1})
+	yield := [][]byte{join(text("wasi_snapshot_preview1"), text("sched_yield"), []byte{0, 0})}
+	module := guest{body: remembers(nil), imports: yield}.encode()
+	err := h.Install(t.Context(), wasm.Plan{Chain: bind(module)})
+	if !errors.Is(err, wasm.ErrRefused) || !strings.Contains(err.Error(), "--go-filters") {
+		t.Errorf("%v; want ErrRefused and the way out", err)
+	}
 }

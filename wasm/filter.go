@@ -81,6 +81,10 @@ func (f *Filter) count(tally *Tally) {
 // broke: so many visits may break it at a time and the next ones not notice.
 const spareInstances = 4
 
+// errNoGo refuses class go where nobody has asked for it.
+var errNoGo = errors.New("class go (it imports WASI) is not enabled here: one call may take a second, and where the " +
+	"garbage collector waits for it so does every visit; whoever accepts that starts with --go-filters")
+
 // load admits and compiles a module and instantiates it once a slot.
 func (h *Host) load(ctx context.Context, b source) (filter *Filter, err error) {
 	f := &Filter{
@@ -97,6 +101,8 @@ func (h *Host) load(ctx context.Context, b source) (filter *Filter, err error) {
 		return nil, err
 	}
 	switch {
+	case f.module.Class == abi.Go && !h.config.Go:
+		return nil, errNoGo
 	case f.module.Class == abi.Go:
 		f.engine = engineGo
 	case !b.own:

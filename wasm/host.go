@@ -20,6 +20,9 @@ type Config struct {
 	// Meter says which modules are admitted and what a call may spend; its zero
 	// fields mean meter's defaults.
 	Meter meter.Options
+	// Go admits modules of class go. They have 50 times the fuel, and while the
+	// collector of this process waits for such a call to end, all visits do.
+	Go bool
 	// Trip says when a filter that breaks is not called any more.
 	Trip TripLimits
 	// Now is the clock that Trip goes by; nil means time.Now.

@@ -51,7 +51,7 @@ func wechatIs(then string) string {
 
 func newHost(t testing.TB, slots int) *wasm.Host {
 	t.Helper()
-	return hostWith(t, wasm.Config{Slots: slots})
+	return hostWith(t, wasm.Config{Slots: slots, Go: true})
 }
 
 func hostWith(t testing.TB, config wasm.Config) *wasm.Host {

@@ -11,11 +11,13 @@ import (
 
 // HostRunner runs filters as an edge does, on a host of its own that lives for
 // one call.
-type HostRunner struct{}
+type HostRunner struct {
+	Go bool // admits modules of class go
+}
 
 // Run returns what the module's filter says of each visit.
-func (HostRunner) Run(ctx context.Context, module, params []byte, visits []abi.Visit) (decisions []Decision, err error) {
-	host, err := wasm.NewHost(wasm.Config{Slots: 1})
+func (r HostRunner) Run(ctx context.Context, module, params []byte, visits []abi.Visit) (decisions []Decision, err error) {
+	host, err := wasm.NewHost(wasm.Config{Slots: 1, Go: r.Go})
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ func serveSettings() []*setting {
 		{key: "feed", standard: "127.0.0.1:7071", help: "`address` that edges connect to"},
 		{key: "raft", standard: "127.0.0.1:7072", help: "`address` that control nodes talk to each other on"},
 		{key: "base-url", standard: "http://127.0.0.1:8080", help: "`URL` that short links of the first domain begin with; only looked at when there is no domain yet"},
+		{key: "go-filters", standard: "no", help: "`yes` takes filters of class go (standard Go); they may stall an edge for as long as one of their calls lasts, and edges must be told --go-filters too"},
 		{key: "log-level", standard: "info", help: "least `level` that is logged: debug, info, warn or error"},
 		{key: "log-format", standard: "text", help: "`form` of the log: text or json"},
 	}

@@ -149,7 +149,7 @@ func (d *dev) start(ctx context.Context) error {
 	}
 	d.node, err = control.Open(ctx, control.Config{
 		Dir: d.data, API: d.ports.api.address, Feed: d.ports.feed.address, Raft: d.ports.raft.address,
-		BaseURL: d.baseURL(), Token: d.token, Version: version(), Logger: logger,
+		BaseURL: d.baseURL(), Token: d.token, GoFilters: true, Version: version(), Logger: logger,
 	})
 	if err != nil {
 		return explainOpen(err, d.data, d.ports.all())
@@ -161,7 +161,7 @@ func (d *dev) start(ctx context.Context) error {
 		path: d.edgePath, say: d.say, output: out.named("edge"),
 		args: []string{
 			"--listen", d.ports.edge.address, "--admin", d.ports.admin.address, "--data", filepath.Join(d.data, "edge"),
-			"--upstream", d.node.FeedAddress(), "--id", "edge-1", "--log-level", d.logLevel,
+			"--upstream", d.node.FeedAddress(), "--id", "edge-1", "--log-level", d.logLevel, "--go-filters",
 		},
 	}
 	if err := d.edge.start(); err != nil {

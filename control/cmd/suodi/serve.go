@@ -51,6 +51,10 @@ func (c *cli) serve(ctx context.Context, settings []*setting) error {
 	if err != nil {
 		return err
 	}
+	goFilters, err := yesNo("go-filters", value("go-filters"))
+	if err != nil {
+		return err
+	}
 	tokenPath := filepath.Join(value("data"), tokenFile)
 	_, err = os.Stat(tokenPath)
 	first := errors.Is(err, os.ErrNotExist)
@@ -61,7 +65,7 @@ func (c *cli) serve(ctx context.Context, settings []*setting) error {
 	}
 	node, err := control.Open(ctx, control.Config{
 		Dir: value("data"), NodeID: value("node-id"), API: value("api"), Feed: value("feed"), Raft: value("raft"),
-		BaseURL: value("base-url"), Token: token, Version: version(), Logger: logger,
+		BaseURL: value("base-url"), Token: token, GoFilters: goFilters, Version: version(), Logger: logger,
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -81,6 +85,17 @@ func (c *cli) serve(ctx context.Context, settings []*setting) error {
 		err = fmt.Errorf("the node cannot serve on: %w", err)
 	}
 	return errors.Join(err, c.closeNode(node))
+}
+
+// yesNo reads a setting that is one or the other.
+func yesNo(key, value string) (bool, error) {
+	switch value {
+	case "yes", "true":
+		return true, nil
+	case "no", "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("%s is %q: want yes or no", key, value)
 }
 
 // adminToken returns the admin token that the environment sets; "" when it sets

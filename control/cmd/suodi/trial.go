@@ -49,7 +49,7 @@ type trialReport struct {
 
 // run runs the filter as an edge does.
 func (t *trial) run(ctx context.Context) (report *trialReport, err error) {
-	host, err := wasm.NewHost(wasm.Config{Slots: 1})
+	host, err := wasm.NewHost(wasm.Config{Slots: 1, Go: true})
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ type settings struct {
 	ConnectionsPerAddress int     `yaml:"connections-per-address"`
 	Connections           int     `yaml:"connections"`
 
+	GoFilters    bool   `yaml:"go-filters"`
 	CountryDB    string `yaml:"country-db"`
 	AccessLog    string `yaml:"access-log"`
 	AccessSample int    `yaml:"access-sample"`
@@ -103,6 +104,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	flags.Float64Var(&s.Rate, "rate", s.Rate, "`visits` a second in all; 0: no limit")
 	flags.IntVar(&s.ConnectionsPerAddress, "connections-per-address", s.ConnectionsPerAddress, "`connections` that one address may hold open; 0: no limit")
 	flags.IntVar(&s.Connections, "connections", s.Connections, "`connections` open in all; the others get 503; 0: four fifths of the file descriptors there are")
+	flags.BoolVar(&s.GoFilters, "go-filters", s.GoFilters, "run filters of class go (standard Go); one of their calls may hold up all visits for as long as it lasts")
 	flags.StringVar(&s.CountryDB, "country-db", s.CountryDB, "`file` in MaxMind's format that tells the country of addresses; read again when it is replaced")
 	flags.StringVar(&s.AccessLog, "access-log", s.AccessLog, "`file` for a line of JSON a visit, opened anew on SIGHUP; -: standard output; empty: none")
 	flags.IntVar(&s.AccessSample, "access-sample", s.AccessSample, "one visit in `so many` is written to the access log; 0: each")
@@ -126,7 +128,7 @@ func (s *settings) config(logger *slog.Logger) (edge.Config, error) {
 		Dir: s.Data, ID: s.ID, Listen: s.Listen, Admin: s.Admin, Upstream: s.Upstream, TLS: s.TLS, TakeOver: s.takeOver,
 		ProxyProtocol: s.ProxyProtocol, RatePerAddress: s.RatePerAddress, Rate: s.Rate,
 		ConnectionsPerAddress: s.ConnectionsPerAddress, Connections: s.Connections,
-		CountryDB: s.CountryDB, AccessLog: s.AccessLog, AccessSample: s.AccessSample,
+		GoFilters: s.GoFilters, CountryDB: s.CountryDB, AccessLog: s.AccessLog, AccessSample: s.AccessSample,
 		Version: version(), Logger: logger,
 	}
 	for _, pair := range s.Certificates {
