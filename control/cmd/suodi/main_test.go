@@ -40,6 +40,7 @@ func fakeEdge() {
 			return nil
 		})
 	}
+	flags.Bool("go-filters", false, "")
 	_ = flags.Parse(os.Args[1:]) // exits on an error
 	if os.Getenv("FAKE_EDGE") == "fail" {
 		fmt.Fprintln(os.Stderr, "the disk is on fire")
