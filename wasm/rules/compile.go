@@ -63,7 +63,7 @@ func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
 		}
 		c := &condition{source: rs.source, node: rule.when, text: []rune(rule.When), params: rs.Params}
 		manifest.Rules = append(manifest.Rules, rule.title())
-		if err := g.rule(env, c, rule, i+1, verdict, dishonesty(rs.Rules, i)); err != nil {
+		if err := g.rule(env, c, rule, i+1, verdict, dishonesty(rule.Then)); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -100,21 +100,14 @@ func limited(errs []error) error {
 	return errors.Join(kept...)
 }
 
-// dishonesty says why rule i may not test for bots, or "" if it may. A rule
-// that guides or routes may not; nor may an allow rule before one of those,
-// which would make that rule one for people only.
-func dishonesty(rules []Rule, i int) string {
-	switch rules[i].Then {
-	case abi.Guide, abi.Route:
-		return fmt.Sprintf("a rule that says %s may not test for bots or crawlers: they get what people get", rules[i].Then)
-	case abi.Allow:
-		for _, later := range rules[i+1:] {
-			if later.Then == abi.Guide || later.Then == abi.Route {
-				return fmt.Sprintf("an allow rule before one that says %s may not test for bots or crawlers: they get what people get", later.Then)
-			}
-		}
+// dishonesty says why a rule may not test for bots, or "" if it may: only one
+// that denies may. An allow rule would exempt them from whatever guides or
+// routes people after it, be it in another filter of the chain.
+func dishonesty(then abi.Action) string {
+	if then == abi.Deny {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("a rule that says %s may not test for bots or crawlers: they get what people get", then)
 }
 
 // generator makes a module of rules, one after the other.

@@ -69,10 +69,10 @@
 // to package regexp. A pattern becomes a table of at most 32 KiB; one that needs
 // more is refused.
 //
-// Rules that guide or route may not test for bots or crawlers, so that a
-// crawler sees what a person on its platform sees; nor may an allow rule that
-// stands before one of those. In them visit.platform is the most specific
-// platform that is no crawler.
+// Rules that allow, guide or route may not test for bots or crawlers, so that a
+// crawler sees what a person on its platform sees: an allow rule would spare it
+// what filters further on do to people. In them visit.platform is the most
+// specific platform that is no crawler.
 //
 // # Code
 //
