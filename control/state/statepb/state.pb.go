@@ -42,6 +42,7 @@ const (
 	Refusal_REFUSAL_UNKNOWN_PLATFORM Refusal = 11 // a name without a number
 	Refusal_REFUSAL_MALFORMED        Refusal = 12 // an operation this program does not know, or that makes no sense
 	Refusal_REFUSAL_UNKNOWN_MODULE   Refusal = 13 // its chunks did not come, or were forgotten meanwhile
+	Refusal_REFUSAL_BUDGET           Refusal = 14 // edges could not hold that many filters, or so large ones
 )
 
 // Enum value maps for Refusal.
@@ -61,6 +62,7 @@ var (
 		11: "REFUSAL_UNKNOWN_PLATFORM",
 		12: "REFUSAL_MALFORMED",
 		13: "REFUSAL_UNKNOWN_MODULE",
+		14: "REFUSAL_BUDGET",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_UNSPECIFIED":      0,
@@ -77,6 +79,7 @@ var (
 		"REFUSAL_UNKNOWN_PLATFORM": 11,
 		"REFUSAL_MALFORMED":        12,
 		"REFUSAL_UNKNOWN_MODULE":   13,
+		"REFUSAL_BUDGET":           14,
 	}
 )
 
@@ -943,6 +946,7 @@ type StageFilter struct {
 	Manifest      []byte                 `protobuf:"bytes,8,opt,name=manifest,proto3" json:"manifest,omitempty"`                       // what the module says of itself, JSON; empty: nothing
 	Placing       *Placing               `protobuf:"bytes,9,opt,name=placing,proto3" json:"placing,omitempty"`                         // with promote
 	Canary        *Trial                 `protobuf:"bytes,10,opt,name=canary,proto3" json:"canary,omitempty"`                          // with promote: on some visits only
+	Memory        uint32                 `protobuf:"varint,11,opt,name=memory,proto3" json:"memory,omitempty"`                         // pages of 64 KiB that one instance takes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1047,6 +1051,13 @@ func (x *StageFilter) GetCanary() *Trial {
 	return nil
 }
 
+func (x *StageFilter) GetMemory() uint32 {
+	if x != nil {
+		return x.Memory
+	}
+	return 0
+}
+
 // PromoteFilter puts the version staged in force. While a canary runs it puts
 // the canary in force instead, or, with one given, changes how much it gets.
 type PromoteFilter struct {
@@ -1120,9 +1131,11 @@ func (x *PromoteFilter) GetCanary() *Trial {
 // Placing says what becomes of the filter's place in the chain.
 type Placing struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Params        []byte                 `protobuf:"bytes,1,opt,name=params,proto3" json:"params,omitempty"` // what the place gives the filter from now on, canonical
-	Chain         *feedpb.Revision       `protobuf:"bytes,2,opt,name=chain,proto3" json:"chain,omitempty"`   // the chain that params were made for
-	Named         bool                   `protobuf:"varint,3,opt,name=named,proto3" json:"named,omitempty"`  // a first version is not appended to the chain
+	Params        []byte                 `protobuf:"bytes,1,opt,name=params,proto3" json:"params,omitempty"`    // what the place gives the filter from now on, canonical
+	Chain         *feedpb.Revision       `protobuf:"bytes,2,opt,name=chain,proto3" json:"chain,omitempty"`      // the chain that params were made for
+	Named         bool                   `protobuf:"varint,3,opt,name=named,proto3" json:"named,omitempty"`     // it is not appended to the chain, now and later
+	Lacking       bool                   `protobuf:"varint,4,opt,name=lacking,proto3" json:"lacking,omitempty"` // it is not appended: nothing there gives what it requires
+	Append        bool                   `protobuf:"varint,5,opt,name=append,proto3" json:"append,omitempty"`   // it is appended, though it was to run by name only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1174,6 +1187,20 @@ func (x *Placing) GetChain() *feedpb.Revision {
 func (x *Placing) GetNamed() bool {
 	if x != nil {
 		return x.Named
+	}
+	return false
+}
+
+func (x *Placing) GetLacking() bool {
+	if x != nil {
+		return x.Lacking
+	}
+	return false
+}
+
+func (x *Placing) GetAppend() bool {
+	if x != nil {
+		return x.Append
 	}
 	return false
 }
@@ -1988,6 +2015,8 @@ type Filter struct {
 	History       []uint32               `protobuf:"varint,5,rep,packed,name=history,proto3" json:"history,omitempty"` // versions that were in force before, oldest first
 	Canary        *Canary                `protobuf:"bytes,6,opt,name=canary,proto3" json:"canary,omitempty"`           // absent: none
 	Events        uint64                 `protobuf:"varint,7,opt,name=events,proto3" json:"events,omitempty"`          // how many there were
+	Named         bool                   `protobuf:"varint,8,opt,name=named,proto3" json:"named,omitempty"`            // runs by name only: putting it in force does not append it to the chain
+	Secrets       []string               `protobuf:"bytes,9,rep,name=secrets,proto3" json:"secrets,omitempty"`         // parameters that were secret in any version, in order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2069,6 +2098,20 @@ func (x *Filter) GetEvents() uint64 {
 		return x.Events
 	}
 	return 0
+}
+
+func (x *Filter) GetNamed() bool {
+	if x != nil {
+		return x.Named
+	}
+	return false
+}
+
+func (x *Filter) GetSecrets() []string {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
 }
 
 // Canary is a version on trial.
@@ -2258,6 +2301,7 @@ type FilterVersion struct {
 	Size          uint32                 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`                              // of the module, bytes
 	Manifest      []byte                 `protobuf:"bytes,7,opt,name=manifest,proto3" json:"manifest,omitempty"`                       // what the module says of itself, JSON; empty: nothing
 	SourceHash    []byte                 `protobuf:"bytes,8,opt,name=source_hash,json=sourceHash,proto3" json:"source_hash,omitempty"` // SHA-256 of the rule set's YAML; empty for an uploaded module
+	Memory        uint32                 `protobuf:"varint,9,opt,name=memory,proto3" json:"memory,omitempty"`                          // pages of 64 KiB that one instance takes; 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2339,6 +2383,13 @@ func (x *FilterVersion) GetSourceHash() []byte {
 		return x.SourceHash
 	}
 	return nil
+}
+
+func (x *FilterVersion) GetMemory() uint32 {
+	if x != nil {
+		return x.Memory
+	}
+	return 0
 }
 
 // Upload is something of which chunks came and that nothing names yet.
@@ -2699,7 +2750,7 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\x04hash\x18\x01 \x01(\fR\x04hash\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\rR\x04size\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\rR\x06offset\x12\x12\n" +
-	"\x04data\x18\x04 \x01(\fR\x04data\"\xe0\x02\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\"\xf8\x02\n" +
 	"\vStageFilter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06module\x18\x02 \x01(\fR\x06module\x12\x16\n" +
@@ -2713,16 +2764,19 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\bmanifest\x18\b \x01(\fR\bmanifest\x121\n" +
 	"\aplacing\x18\t \x01(\v2\x17.suodi.state.v1.PlacingR\aplacing\x12-\n" +
 	"\x06canary\x18\n" +
-	" \x01(\v2\x15.suodi.state.v1.TrialR\x06canary\"\xba\x01\n" +
+	" \x01(\v2\x15.suodi.state.v1.TrialR\x06canary\x12\x16\n" +
+	"\x06memory\x18\v \x01(\rR\x06memory\"\xba\x01\n" +
 	"\rPromoteFilter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
 	"\bexpected\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\bexpected\x121\n" +
 	"\aplacing\x18\x03 \x01(\v2\x17.suodi.state.v1.PlacingR\aplacing\x12-\n" +
-	"\x06canary\x18\x04 \x01(\v2\x15.suodi.state.v1.TrialR\x06canary\"f\n" +
+	"\x06canary\x18\x04 \x01(\v2\x15.suodi.state.v1.TrialR\x06canary\"\x98\x01\n" +
 	"\aPlacing\x12\x16\n" +
 	"\x06params\x18\x01 \x01(\fR\x06params\x12-\n" +
 	"\x05chain\x18\x02 \x01(\v2\x17.suodi.feed.v1.RevisionR\x05chain\x12\x14\n" +
-	"\x05named\x18\x03 \x01(\bR\x05named\"\x94\x01\n" +
+	"\x05named\x18\x03 \x01(\bR\x05named\x12\x18\n" +
+	"\alacking\x18\x04 \x01(\bR\alacking\x12\x16\n" +
+	"\x06append\x18\x05 \x01(\bR\x06append\"\x94\x01\n" +
 	"\x05Trial\x12\x14\n" +
 	"\x05share\x18\x01 \x01(\rR\x05share\x12\x14\n" +
 	"\x05edges\x18\x02 \x03(\tR\x05edges\x12!\n" +
@@ -2791,7 +2845,7 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\adefault\x18\x03 \x01(\bR\adefault\x12\"\n" +
 	"\rnot_found_url\x18\x04 \x01(\tR\vnotFoundUrl\x12\x1b\n" +
 	"\ttime_zone\x18\x05 \x01(\tR\btimeZone\x126\n" +
-	"\afilters\x18\x06 \x03(\v2\x1c.suodi.feed.v1.FilterBindingR\afilters\"\xc8\x01\n" +
+	"\afilters\x18\x06 \x03(\v2\x1c.suodi.feed.v1.FilterBindingR\afilters\"\xf8\x01\n" +
 	"\x06Filter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06newest\x18\x02 \x01(\rR\x06newest\x12\x16\n" +
@@ -2799,7 +2853,9 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\acurrent\x18\x04 \x01(\rR\acurrent\x12\x18\n" +
 	"\ahistory\x18\x05 \x03(\rR\ahistory\x12.\n" +
 	"\x06canary\x18\x06 \x01(\v2\x16.suodi.state.v1.CanaryR\x06canary\x12\x16\n" +
-	"\x06events\x18\a \x01(\x04R\x06events\"\xc0\x01\n" +
+	"\x06events\x18\a \x01(\x04R\x06events\x12\x14\n" +
+	"\x05named\x18\b \x01(\bR\x05named\x12\x18\n" +
+	"\asecrets\x18\t \x03(\tR\asecrets\"\xc0\x01\n" +
 	"\x06Canary\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12+\n" +
 	"\x05trial\x18\x02 \x01(\v2\x15.suodi.state.v1.TrialR\x05trial\x121\n" +
@@ -2816,7 +2872,7 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\aversion\x18\x05 \x01(\rR\aversion\x12\x1a\n" +
 	"\bprevious\x18\x06 \x01(\rR\bprevious\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12+\n" +
-	"\x05trial\x18\b \x01(\v2\x15.suodi.state.v1.TrialR\x05trial\"\xcc\x01\n" +
+	"\x05trial\x18\b \x01(\v2\x15.suodi.state.v1.TrialR\x05trial\"\xe4\x01\n" +
 	"\rFilterVersion\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1b\n" +
@@ -2825,7 +2881,8 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\x04size\x18\x06 \x01(\rR\x04size\x12\x1a\n" +
 	"\bmanifest\x18\a \x01(\fR\bmanifest\x12\x1f\n" +
 	"\vsource_hash\x18\b \x01(\fR\n" +
-	"sourceHashJ\x04\b\x03\x10\x04\"L\n" +
+	"sourceHash\x12\x16\n" +
+	"\x06memory\x18\t \x01(\rR\x06memoryJ\x04\b\x03\x10\x04\"L\n" +
 	"\x06Upload\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\rR\x04size\x12\x1a\n" +
 	"\breceived\x18\x02 \x01(\rR\breceived\x12\x12\n" +
@@ -2846,7 +2903,7 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\x04Kept\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\fR\arequest\x12.\n" +
 	"\x06result\x18\x02 \x01(\v2\x16.suodi.state.v1.ResultR\x06result\x12\x12\n" +
-	"\x04time\x18\x03 \x01(\x03R\x04time*\xd5\x02\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time*\xe9\x02\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREFUSAL_EXISTS\x10\x01\x12\x15\n" +
@@ -2862,7 +2919,8 @@ const file_state_statepb_state_proto_rawDesc = "" +
 	"\x12\x1c\n" +
 	"\x18REFUSAL_UNKNOWN_PLATFORM\x10\v\x12\x15\n" +
 	"\x11REFUSAL_MALFORMED\x10\f\x12\x1a\n" +
-	"\x16REFUSAL_UNKNOWN_MODULE\x10\r*\xdb\x01\n" +
+	"\x16REFUSAL_UNKNOWN_MODULE\x10\r\x12\x12\n" +
+	"\x0eREFUSAL_BUDGET\x10\x0e*\xdb\x01\n" +
 	"\bHappened\x12\x18\n" +
 	"\x14HAPPENED_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fHAPPENED_PUSHED\x10\x01\x12\x15\n" +
