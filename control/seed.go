@@ -18,6 +18,7 @@ import (
 	"suodi/control/feed"
 	"suodi/control/feed/feedpb"
 	"suodi/control/link"
+	"suodi/control/rollout"
 	"suodi/control/state"
 	"suodi/control/state/statepb"
 	"suodi/raftstore"
@@ -135,7 +136,8 @@ func missingFilter(r raftstore.Reader) ([]*statepb.Operation, error) {
 		return nil, fmt.Errorf("shipped platform filter: %w", err)
 	}
 	return []*statepb.Operation{{Operation: &statepb.Operation_StageFilter{StageFilter: &statepb.StageFilter{
-		Name: state.PlatformFilter, Module: filters.Platform, Source: []byte(filters.PlatformSource), Manifest: manifest, Promote: true,
+		Name: state.PlatformFilter, Module: filters.Platform, Source: []byte(filters.PlatformSource), Manifest: manifest,
+		Memory: rollout.Memory(module), Promote: true,
 	}}}}, nil
 }
 

@@ -143,6 +143,8 @@ func fromRefusal(out *statepb.Outcome) error {
 		return problem(http.StatusUnprocessableEntity, "the Idempotency-Key was used with another request; use a fresh one")
 	case statepb.Refusal_REFUSAL_UNKNOWN_PLATFORM:
 		return problem(http.StatusUnprocessableEntity, "platform "+name+" is unknown; GET /v1/platforms lists those there are")
+	case statepb.Refusal_REFUSAL_BUDGET:
+		return problem(http.StatusConflict, name+"; roll filters that nobody needs back to none with POST /v1/filters/{name}/rollback, or push this one with less memory")
 	case statepb.Refusal_REFUSAL_UNKNOWN_MODULE:
 		return problem(http.StatusServiceUnavailable, "parts of the module were lost on the way; push it again")
 	default:

@@ -13,6 +13,7 @@ import (
 
 	"suodi/control/feed"
 	"suodi/control/link"
+	"suodi/control/rollout"
 	"suodi/control/state"
 	"suodi/control/state/statepb"
 	"suodi/wasm/abi"
@@ -41,6 +42,7 @@ type pushFilterInput struct {
 type pushed struct {
 	module, source []byte // the source of a rule set
 	manifest       []byte // JSON; empty for a module without one
+	memory         uint32 // pages that one instance takes
 	needs          abi.Facts
 }
 
@@ -61,7 +63,7 @@ func (s *service) pushFilter(ctx context.Context, in *pushFilterInput) (*filterO
 	r := newRequest(in.WriteInput, http.StatusCreated, "POST /v1/filters", in.Name, in.Promote,
 		fmt.Sprint(in.Percent), in.Chain, in.IfMatch, string(in.RawBody))
 	out, err := s.filterChange(ctx, r, in.Name, func() (*statepb.Operation, error) {
-		stage := &statepb.StageFilter{Name: in.Name, Source: p.source, Manifest: p.manifest, Promote: in.Promote != "", Expected: expected}
+		stage := &statepb.StageFilter{Name: in.Name, Source: p.source, Manifest: p.manifest, Memory: p.memory, Promote: in.Promote != "", Expected: expected}
 		if len(p.module)+len(p.source)+len(p.manifest) <= maxInline {
 			stage.Module = p.module
 		} else if stage.ModuleHash, err = s.upload(ctx, p.module); err != nil {
@@ -118,6 +120,7 @@ func (s *service) admit(ctx context.Context, in *pushFilterInput) (*pushed, erro
 	if _, err := s.runner.Run(ctx, p.module, nil, nil); err != nil {
 		return nil, problem(http.StatusUnprocessableEntity, "the module does not stand its first test: "+err.Error())
 	}
+	p.memory = rollout.Memory(module)
 	p.needs = abi.AllFacts
 	if !module.HasManifest {
 		return p, nil

@@ -230,3 +230,20 @@ func TestPushReachesEdges(t *testing.T) {
 	}
 	t.Logf("push to acknowledged: %s", took)
 }
+
+// What edges could not hold is not put in force: a module says how much memory
+// it needs when it is admitted.
+func TestPromoteHoldsTheBudget(t *testing.T) {
+	n := open(t)
+	large := module("", 0)
+	const onePage = "\x05\x04\x01\x01\x01\x01" // the section of its memory
+	large = strings.Replace(large, onePage, "\x05\x04\x01\x01\x40\x40", 1)
+	for i := range 12 {
+		n.push(fmt.Sprintf("f%d?promote=all&chain=no", i), large).want(201)
+	}
+	n.push("x?promote=all", large).problem(409, "1041 MiB", "80 MiB of them x", "/rollback")
+	n.push("x", large).want(201)
+	n.do("POST", "/v1/filters/x/promote", "").problem(409, "1041 MiB")
+	n.do("POST", "/v1/filters/f3/rollback", "").want(200)
+	n.do("POST", "/v1/filters/x/promote", "").want(200).is("1", "current")
+}

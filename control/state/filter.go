@@ -60,10 +60,19 @@ func (a *applying) stageFilter(op *statepb.StageFilter) (*statepb.Outcome, error
 	if err != nil {
 		return nil, err
 	}
-	if newest == nil || !bytes.Equal(newest.GetHash(), version.GetHash()) || !bytes.Equal(newest.GetSourceHash(), version.GetSourceHash()) {
+	fresh := newest == nil || !bytes.Equal(newest.GetHash(), version.GetHash()) || !bytes.Equal(newest.GetSourceHash(), version.GetSourceHash())
+	if !fresh {
+		version = newest
+	}
+	if op.GetPromote() {
+		if out, err := m.overBudget(version, op.GetCanary() != nil); out != nil || err != nil {
+			return out, err
+		}
+	}
+	if fresh {
 		m.Newest++
 		version.Number = m.GetNewest()
-		if err := a.putVersion(m.GetName(), version); err != nil {
+		if err := a.putVersion(op, version); err != nil {
 			return nil, err
 		}
 		if err := m.note(&statepb.FilterEvent{What: statepb.Happened_HAPPENED_PUSHED, Version: m.GetNewest()}); err != nil {
@@ -116,9 +125,19 @@ func (a *applying) promoteFilter(op *statepb.PromoteFilter) (*statepb.Outcome, e
 		return out, err
 	}
 	trial := op.GetCanary()
-	switch {
-	case !soundTrial(trial):
+	if !soundTrial(trial) {
 		return refuse(statepb.Refusal_REFUSAL_MALFORMED, "canary"), nil
+	}
+	if m.GetStaged() != 0 && m.GetCanary() == nil {
+		version, err := GetVersion(a.batch, m.GetName(), m.GetStaged())
+		if err != nil {
+			return nil, err
+		}
+		if out, err := m.overBudget(version, trial != nil); out != nil || err != nil {
+			return out, err
+		}
+	}
+	switch {
 	case m.GetCanary() != nil && trial != nil:
 		err = m.changeTrial(trial)
 	case m.GetCanary() != nil:

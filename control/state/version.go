@@ -14,12 +14,11 @@ import (
 // nothing leads to them: one that was halted is still to be looked at.
 const keepNewest = 16
 
-// newVersion makes a version of what is pushed and stores its module and
-// source, if they did not come before. A non-nil outcome refuses it.
+// newVersion makes a version of what is pushed; nothing is stored yet. A non-nil outcome refuses it.
 func (a *applying) newVersion(op *statepb.StageFilter) (*statepb.FilterVersion, *statepb.Outcome, error) {
 	version := &statepb.FilterVersion{
 		Manifest: op.GetManifest(), PushedAt: a.command.GetTime(), PushedBy: a.command.GetActor(),
-		Hash: op.GetModuleHash(), SourceHash: op.GetSourceHash(),
+		Hash: op.GetModuleHash(), SourceHash: op.GetSourceHash(), Memory: op.GetMemory(),
 	}
 	module, source := op.GetModule(), op.GetSource()
 	for _, part := range []struct {
@@ -40,22 +39,24 @@ func (a *applying) newVersion(op *statepb.StageFilter) (*statepb.FilterVersion, 
 	if len(module) == 0 {
 		return nil, refuse(statepb.Refusal_REFUSAL_UNKNOWN_MODULE, op.GetName()), nil
 	}
-	a.batch.Set(key(prefixModule, version.GetHash()), module)
-	if len(source) > 0 {
-		a.batch.Set(key(prefixModule, version.GetSourceHash()), source)
-	}
 	version.Size = uint32(len(module))
 	return version, nil, nil
 }
 
-// putVersion stores a version; what it names is no longer an upload that may
-// be forgotten.
-func (a *applying) putVersion(name string, version *statepb.FilterVersion) error {
+// putVersion stores a version, with its module and source if they came with the
+// operation; what it names is no longer an upload that may be forgotten.
+func (a *applying) putVersion(op *statepb.StageFilter, version *statepb.FilterVersion) error {
+	if len(op.GetModule()) > 0 {
+		a.batch.Set(key(prefixModule, version.GetHash()), op.GetModule())
+	}
+	if len(op.GetSource()) > 0 {
+		a.batch.Set(key(prefixModule, version.GetSourceHash()), op.GetSource())
+	}
 	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(version)
 	if err != nil {
 		return err
 	}
-	a.batch.Set(versionKey(name, version.GetNumber()), value)
+	a.batch.Set(versionKey(op.GetName(), version.GetNumber()), value)
 	a.batch.Delete(key(prefixUpload, version.GetHash()))
 	if len(version.GetSourceHash()) > 0 {
 		a.batch.Delete(key(prefixUpload, version.GetSourceHash()))
