@@ -51,6 +51,11 @@ func TestFilterThatRequiresParams(t *testing.T) {
 	n.push("y?promote=all&chain=no", ruleSet("y", "qq")).want(201).is("0", "chain").is("1", "current")
 	n.push("z", ruleSet("z", "qq")).want(201)
 	n.do("POST", "/v1/filters/z/promote", `{"chain":false}`).want(200).is("0", "chain").is("1", "current")
+	// What was said is remembered, until the contrary is said.
+	n.do("POST", "/v1/filters/z/rollback", "").want(200).is("0", "current")
+	n.push("z?promote=all", ruleSet("z", "wechat")).want(201).is("0", "chain").is("2", "current")
+	n.push("z?promote=all&chain=yes", ruleSet("z", "weibo")).want(201).is("2", "chain").is("3", "current")
+	n.push("x?promote=all&chain=yes", module(manifest("x", `{"shoe":{"type":"int","required":true}}`), 1)).problem(409, "shoe", "PUT /v1/chain")
 }
 
 func TestLinkFilters(t *testing.T) {

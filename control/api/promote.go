@@ -30,7 +30,7 @@ type canaryFields struct {
 // promoteFields are what a promote may say.
 type promoteFields struct {
 	Canary *canaryFields `json:"canary,omitempty" doc:"Run it on some visits first; left out: put it in force everywhere."`
-	Chain  *bool         `json:"chain,omitempty" doc:"false: a first version is not appended to the chain; it runs where it is bound by name."`
+	Chain  *bool         `json:"chain,omitempty" doc:"false: the filter is not appended to the chain, now and later; it runs where it is bound by name. true: it is appended. Left out: it is with its first version, unless somebody binds it, said false or took it out."`
 }
 
 // trial returns the fields as they are stored.
@@ -100,7 +100,6 @@ func (s *service) promoteFilter(ctx context.Context, in *promoteInput) (*filterO
 	if err != nil {
 		return nil, err
 	}
-	named := in.Body.Chain != nil && !*in.Body.Chain
 	r := newRequest(in.WriteInput, http.StatusOK, "POST /v1/filters", in.Name, "promote", in.IfMatch, string(said))
 	return s.filterChange(ctx, r, in.Name, func() (*statepb.Operation, error) {
 		op := &statepb.PromoteFilter{Name: in.Name, Expected: expected, Canary: trial}
@@ -109,7 +108,9 @@ func (s *service) promoteFilter(ctx context.Context, in *promoteInput) (*filterO
 			return nil, err
 		}
 		if found { // else the state says what is missing
-			if op.Placing, err = s.placing(ctx, in.Name, manifest, named); err != nil {
+			chain := in.Body.Chain
+			op.Placing = &statepb.Placing{Named: chain != nil && !*chain, Append: chain != nil && *chain}
+			if err := s.place(ctx, in.Name, manifest, op.Placing); err != nil {
 				return nil, err
 			}
 		}

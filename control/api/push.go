@@ -33,7 +33,7 @@ type pushFilterInput struct {
 	IfMatch     string  `header:"If-Match" doc:"Refuse with 412 when the filter's ETag is another."`
 	Promote     string  `query:"promote" enum:"all,canary" doc:"all: also put it in force everywhere; canary: on a share of visits."`
 	Percent     float64 `query:"percent" minimum:"0.01" maximum:"100" default:"5" doc:"With promote=canary: the share of visits it gets."`
-	Chain       string  `query:"chain" enum:"no" doc:"no: a first version that is promoted is not appended to the chain; it runs where it is bound by name."`
+	Chain       string  `query:"chain" enum:"no,yes" doc:"With promote. no: the filter is not appended to the chain, now and later; it runs where it is bound by name. yes: it is appended. Left out: it is with its first version, unless somebody binds it, said no or took it out."`
 	Forecast    string  `query:"forecast" enum:"0,1" doc:"Say what it would have changed of recent visits. Left out: when an edge can tell; 1: say it if not; 0: do not."`
 	RawBody     []byte
 }
@@ -70,7 +70,8 @@ func (s *service) pushFilter(ctx context.Context, in *pushFilterInput) (*filterO
 			return nil, err
 		}
 		if in.Promote != "" {
-			if stage.Placing, err = s.placing(ctx, in.Name, p.manifest, in.Chain != ""); err != nil {
+			stage.Placing = &statepb.Placing{Named: in.Chain == "no", Append: in.Chain == "yes"}
+			if err := s.place(ctx, in.Name, p.manifest, stage.Placing); err != nil {
 				return nil, err
 			}
 		}
@@ -182,32 +183,35 @@ func (s *service) upload(ctx context.Context, whole []byte) ([]byte, error) {
 	return hash[:], nil
 }
 
-// placing says what a version with this manifest is given in the chain: what
-// the chain gives the filter now, as far as it may, and what the version has
-// as defaults. A filter that nothing in the chain gives what it requires runs by
-// name only.
-func (s *service) placing(ctx context.Context, name string, manifest []byte, named bool) (*statepb.Placing, error) {
+// place completes what a version with this manifest is given in the chain: what
+// the chain gives the filter now, as far as it may, and what the version has as
+// defaults. A filter that nothing in the chain gives what it requires runs by
+// name for now.
+func (s *service) place(ctx context.Context, name string, manifest []byte, placing *statepb.Placing) error {
 	chain, err := s.getChain(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	params, err := declared(manifest)
 	if err != nil {
-		return nil, fromError(err)
+		return fromError(err)
 	}
-	placing := &statepb.Placing{Chain: feed.FromRevision(chain.Revision), Named: named}
+	placing.Chain = feed.FromRevision(chain.Revision)
 	place := chain.Place(name)
 	placing.Params, err = complete(params, place.GetParams())
 	var one *abi.ParamError
 	switch {
 	case err == nil:
-	case place == nil && errors.As(err, &one):
-		placing.Params, placing.Named = nil, true
+	case place == nil && !placing.GetAppend() && errors.As(err, &one):
+		placing.Params, placing.Lacking = nil, true
+	case place == nil:
+		return problem(http.StatusConflict,
+			"the filter cannot be appended to the chain without what it requires ("+err.Error()+"); PUT /v1/chain with it and its params")
 	default:
-		return nil, problem(http.StatusConflict,
+		return problem(http.StatusConflict,
 			"what the chain gives the filter does not suit this version ("+err.Error()+"); PUT /v1/chain with params that do, then promote it")
 	}
-	return placing, nil
+	return nil
 }
 
 // complete returns stored params with what a version declares filled in and

@@ -44,16 +44,22 @@ func (a *applying) misplaced(placing *statepb.Placing) (*statepb.Outcome, error)
 }
 
 // place sees to the filter's place in the chain as a version is put in force.
-// One that had none in force and that nobody binds is appended; one that was
-// taken out stays out.
+// One that had none in force and that nobody binds is appended, unless somebody
+// said that it runs by name only, or took it out.
 func (m *moving) place() error {
 	chain, err := GetChain(m.batch)
 	if err != nil {
 		return err
 	}
 	place := chain.Place(m.GetName())
+	if place == nil {
+		m.Named = (m.GetNamed() || m.placed.GetNamed()) && !m.placed.GetAppend()
+	}
 	switch {
-	case place == nil && (m.GetCurrent() != 0 || m.placed.GetNamed()):
+	case place == nil && m.placed.GetAppend():
+		place = &statepb.Place{Filter: m.GetName()}
+		chain.Places = append(chain.Places, place)
+	case place == nil && (m.GetCurrent() != 0 || m.GetNamed() || m.placed.GetLacking()):
 		return nil
 	case place == nil:
 		bound, err := Bound(m.batch, m.GetName())
@@ -88,7 +94,25 @@ func (a *applying) putChain(op *statepb.PutChain) (*statepb.Outcome, error) {
 			return refuse(statepb.Refusal_REFUSAL_UNKNOWN_FILTER, place.GetFilter()), err
 		}
 	}
-	return a.done(), a.set([]byte{prefixChain}, &statepb.Chain{Places: op.GetPlaces()})
+	next := Chain{Chain: &statepb.Chain{Places: op.GetPlaces()}}
+	for _, places := range [2][]*statepb.Place{chain.GetPlaces(), op.GetPlaces()} {
+		for _, place := range places {
+			if err := a.rememberNamed(place.GetFilter(), next.Place(place.GetFilter()) == nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return a.done(), a.set([]byte{prefixChain}, next.Chain)
+}
+
+// rememberNamed notes whether a filter runs by name only, as somebody said.
+func (a *applying) rememberNamed(name string, named bool) error {
+	f, _, err := GetFilter(a.batch, name)
+	if err != nil || f.GetNamed() == named {
+		return err
+	}
+	f.Named = named
+	return a.set(key(prefixFilter, []byte(name)), f.Filter)
 }
 
 // noteChain tells edges when the filters they run are no longer what they were
