@@ -27,18 +27,12 @@ func (t Tally) Add(other Tally) Tally {
 }
 
 // since returns what was counted after an earlier reading of the same counters.
-// Counters that went back began anew: what they show came after.
+// One that fell has counted nothing: what it showed before may be long ago, and
+// would pass for what came after.
 func (t Tally) since(earlier Tally) Tally {
 	mine, its := t.counts(), earlier.counts()
 	for i := range mine {
-		if *mine[i] < *its[i] {
-			return t
-		}
+		*mine[i] -= min(*mine[i], *its[i])
 	}
-	diff := t
-	left := diff.counts()
-	for i := range left {
-		*left[i] -= *its[i]
-	}
-	return diff
+	return t
 }

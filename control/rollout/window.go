@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"suodi/control/link"
@@ -36,7 +37,7 @@ type Window struct {
 // watched is one edge in the window.
 type watched struct {
 	boot uint64
-	last map[uint32]Tally // as read last
+	last map[uint32]Tally // as read last, of every version read since the boot
 	sum  map[uint32]Tally // counted in the window
 }
 
@@ -44,7 +45,7 @@ type watched struct {
 func NewWindow(canary Canary) *Window { return &Window{canary: canary, edges: map[string]*watched{}} }
 
 // Read takes what an edge says now. Its first reading is where counting begins;
-// one after a restart counts from nothing.
+// one after a restart, which only another boot is, counts from nothing.
 func (w *Window) Read(r Reading) {
 	if why := r.Errors[w.canary.Version]; why != "" && w.failed == "" {
 		w.failed = fmt.Sprintf("edge %s cannot run it: %s", r.Edge, why)
@@ -55,17 +56,17 @@ func (w *Window) Read(r Reading) {
 	edge, known := w.edges[r.Edge]
 	switch {
 	case !known:
-		edge = &watched{boot: r.Boot, last: r.Tallies, sum: map[uint32]Tally{}}
+		edge = &watched{boot: r.Boot, last: maps.Clone(r.Tallies), sum: map[uint32]Tally{}}
 		w.edges[r.Edge] = edge
 	case edge.boot != r.Boot:
-		edge.boot, edge.last = r.Boot, nil
+		edge.boot, edge.last = r.Boot, map[uint32]Tally{}
 	}
 	for _, version := range []uint32{w.canary.InForce, w.canary.Version} {
 		if now, ok := r.Tallies[version]; ok {
 			edge.sum[version] = edge.sum[version].Add(now.since(edge.last[version]))
 		}
 	}
-	edge.last = r.Tallies
+	maps.Copy(edge.last, r.Tallies) // a version left out this time is where it was
 }
 
 // Counted returns what both groups of visits came to.

@@ -49,9 +49,20 @@ func TestWindow(t *testing.T) {
 			reading("a", 1, passed(1000), denied(100)), reading("a", 1, passed(1010), denied(101)),
 			reading("a", 2, passed(1500), denied(110)),
 		}, passed(1510), denied(111)},
-		{"counters that went back began anew", nil, []rollout.Reading{
+		{"a counter that fell counts nothing", nil, []rollout.Reading{
 			reading("a", 1, passed(1000), denied(100)), reading("a", 1, passed(7), denied(101)),
-		}, passed(7), denied(1)},
+		}, passed(0), denied(1)},
+		{"and goes on from there", nil, []rollout.Reading{
+			reading("a", 1, passed(1000), denied(100)), reading("a", 1, passed(7), denied(101)), reading("a", 1, passed(10), denied(101)),
+		}, passed(3), denied(1)},
+		{"the others count when one falls", nil, []rollout.Reading{
+			reading("a", 1, rollout.Tally{Passed: 1000, Routed: 901}, passed(0)),
+			reading("a", 1, rollout.Tally{Passed: 1005, Routed: 900, Failed: 1}, passed(200)),
+		}, rollout.Tally{Passed: 5, Failed: 1}, passed(200)},
+		{"a version left out once is where it was", nil, []rollout.Reading{
+			reading("a", 1, passed(1000), denied(100)), {Edge: "a", Boot: 1, Tallies: map[uint32]rollout.Tally{2: denied(101)}},
+			reading("a", 1, passed(1002), denied(103)),
+		}, passed(2), denied(3)},
 		{"by edges, the others are compared with", []string{"a", "c"}, []rollout.Reading{
 			reading("a", 1, passed(0), denied(0)), onlyInForce("b", 0), reading("c", 1, passed(0), denied(0)),
 			reading("a", 1, passed(99), denied(10)), onlyInForce("b", 20), reading("c", 1, passed(99), denied(11)),
