@@ -228,6 +228,10 @@ func TestPushReachesEdges(t *testing.T) {
 	if e.binding("x").GetVersion() != 1 {
 		t.Errorf("the edge holds %v", e.chain())
 	}
+	// It takes some 100 ms. The wait alone may last 5 s and is answered 202 then.
+	if took > 10*time.Second {
+		t.Errorf("push to acknowledged took %s", took)
+	}
 	t.Logf("push to acknowledged: %s", took)
 }
 
