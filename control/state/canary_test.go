@@ -320,3 +320,48 @@ func TestNamedIsRemembered(t *testing.T) {
 		})
 	}
 }
+
+// Edges hear how a filter fails that they cannot load: as the version in force
+// says, whatever the one on trial does.
+func TestFailModeReachesEdges(t *testing.T) {
+	says := func(op *statepb.Operation, manifest string) *statepb.Operation {
+		op.GetStageFilter().Manifest = []byte(manifest)
+		return op
+	}
+	c := seeded(t)
+	want := func(what string, closed bool) {
+		t.Helper()
+		if got := c.told("x").GetFailClosed(); got != closed {
+			t.Errorf("%s: fail closed is %t", what, got)
+		}
+	}
+	const closed = `{"name":"x","fail":"closed"}`
+	c.done(says(stageCanary("x", "one", &statepb.Trial{Share: 1}), closed))
+	want("on trial beside none", false)
+	c.done(promote("x"))
+	want("in force", true)
+	c.done(says(stageCanary("x", "two", &statepb.Trial{Share: 1}), `{"name":"x","fail":"open"}`))
+	want("an open one on trial", true)
+	c.done(promote("x"))
+	want("the open one in force", false)
+	c.done(rollback("x"))
+	want("rolled back", true)
+	c.done(says(stage("x", "three", true), ""))
+	want("without a manifest", false)
+	if c.done(says(stage("x", "four", true), closed)); !c.inChain("x").GetFailClosed() {
+		t.Error("the place in the chain does not tell")
+	}
+}
+
+// inChain returns what edges hear of a filter's place in the chain.
+func (c *cluster) inChain(name string) (found *feedpb.Binding) {
+	c.t.Helper()
+	chain := &feedpb.Chain{}
+	check(c.t, state.Bucket(c, feed.BucketChain, func(k, value []byte) bool { return len(k) > 0 || unmarshal(c.t, value, chain) }))
+	for _, b := range chain.GetBindings() {
+		if b.GetFilter() == name {
+			found = b
+		}
+	}
+	return found
+}

@@ -11,6 +11,7 @@ import (
 	"suodi/control/link"
 	"suodi/control/state/statepb"
 	"suodi/raftstore"
+	"suodi/wasm/abi"
 )
 
 // Chain is the order in which filters run.
@@ -224,6 +225,7 @@ func feedBinding(r raftstore.Reader, f *statepb.Filter) (*feedpb.Binding, error)
 			return nil, err
 		}
 		b.Hash = version.GetHash()
+		b.FailClosed = manifestOf(version).Fail == abi.FailClosed
 	}
 	if canary := f.GetCanary(); canary != nil {
 		version, err := GetVersion(r, f.GetName(), canary.GetVersion())
