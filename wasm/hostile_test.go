@@ -48,15 +48,21 @@ type attack struct {
 	gives string // the URL it routes to; empty: it breaks
 }
 
-func attacks() []attack {
-	const url = 2000
-	to := func(to string) guest {
-		write := join(i32Const(0), i32Const(0), i32Const(int64(len(to))), []byte{0xfc, 10, 0, 0}) // makes it restored
-		for i := range len(to) {
-			write = join(write, i32Const(int64(url+i)), i32Const(int64(to[i])), []byte{0x3a, 0, 0})
-		}
-		return guest{body: whenBot(write, returns(abi.NewRoute(url, uint32(len(to)))))}
+// urlAddress is where the guests that routing makes have their URLs.
+const urlAddress = 2000
+
+// routing is a guest that writes a URL down and returns the verdict to bots.
+func routing(to string, verdict abi.Verdict) guest {
+	write := join(i32Const(0), i32Const(0), i32Const(int64(len(to))), []byte{0xfc, 10, 0, 0}) // makes it restored
+	for i := range len(to) {
+		write = join(write, i32Const(int64(urlAddress+i)), i32Const(int64(to[i])), []byte{0x3a, 0, 0})
 	}
+	return guest{body: whenBot(write, returns(verdict))}
+}
+
+func attacks() []attack {
+	to := func(to string) guest { return routing(to, abi.NewRoute(urlAddress, uint32(len(to)))) }
+	template := func(to string) guest { return routing(to, abi.NewTemplate(urlAddress, uint32(len(to)))) }
 	does := func(code ...[]byte) guest { return guest{body: whenBot(code...)} }
 	recursion := []byte{0x20, 0, 0x10, 2, 0x1a}
 	return []attack{
@@ -88,6 +94,8 @@ func attacks() []attack {
 		{name: "route-too-long", guest: does(returns(abi.NewRoute(0, abi.BufferSize+1)))},
 		{name: "route-to-script", guest: to("javascript:alert(1)"), gives: "javascript:alert(1)"},
 		{name: "route-with-crlf", guest: to("https://a.example/\r\nSet-Cookie: a=b"), gives: "https://a.example/\r\nSet-Cookie: a=b"},
+		{name: "template-without-name", guest: template("https://a.example/{params.}")},
+		{name: "template-of-placeholders", guest: template("https://a.example/" + strings.Repeat("{path}", 300))},
 	}
 }
 

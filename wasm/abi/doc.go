@@ -72,8 +72,8 @@
 //
 // A route's template is a URL with placeholders in braces, which the host
 // replaces by facts that the filter needs and by parameters: {slug}, {country},
-// {params.name} (AppendURL; Placeholders lists the facts). One that is not there
-// is empty. They stand behind the host, never in it or before it, and whatever
+// {params.name} (AppendURL; Placeholders lists the facts), 32 of them at most. One
+// that is not there, or that the filter does not need, is empty. They stand behind the host, never in it or before it, and whatever
 // is not an unreserved character of RFC 3986 is percent-encoded, so that they
 // change neither scheme nor host nor begin a parameter. Three keep more:
 //

@@ -7,6 +7,10 @@ import (
 	"strconv"
 )
 
+// MaxPlaceholders is how many placeholders a template may hold. With what a URL's
+// length allows it bounds the time that expanding takes.
+const MaxPlaceholders = 32
+
 // ErrTemplate says that a route's template is not one.
 var ErrTemplate = errors.New("malformed URL template")
 
@@ -57,10 +61,11 @@ var placeholders = [...]struct {
 
 // AppendURL appends to dst what a template of a route comes to, as the package
 // comment says. It fails with ErrTooLarge where dst has no room for it, and does
-// not allocate.
+// not allocate. A placeholder stands for what v.Facts says is there: who runs a
+// filter leaves in it what that filter needs.
 func AppendURL(dst, template []byte, v *Visit, params []byte) ([]byte, error) {
 	e := expansion{url: dst}
-	for len(template) > 0 {
+	for left := MaxPlaceholders; len(template) > 0 && !e.full; left-- {
 		at := bytes.IndexByte(template, '{')
 		if at < 0 {
 			at = len(template)
@@ -70,6 +75,9 @@ func AppendURL(dst, template []byte, v *Visit, params []byte) ([]byte, error) {
 		}
 		if template = template[at:]; len(template) == 0 {
 			break
+		}
+		if left == 0 {
+			return dst, fmt.Errorf("%w: more than %d placeholders", ErrTemplate, MaxPlaceholders)
 		}
 		end := bytes.IndexByte(template, '}')
 		if end < 0 {
@@ -122,6 +130,9 @@ func (e *expansion) literal(b byte) {
 // placeholder appends a fact or parameter.
 func (e *expansion) placeholder(name []byte, v *Visit, params []byte) error {
 	if after, ok := bytes.CutPrefix(name, []byte("params.")); ok {
+		if !isName(after) {
+			return fmt.Errorf("%w: %q names no parameter", ErrTemplate, name)
+		}
 		e.encode(param(params, after), "")
 		e.last = 0
 		return nil
@@ -202,6 +213,9 @@ var deviceNames = [4][]byte{[]byte("unknown"), []byte("mobile"), []byte("tablet"
 func (e *expansion) encode(value []byte, keep string) {
 	const digits = "0123456789ABCDEF"
 	for i, b := range value {
+		if e.full {
+			return
+		}
 		switch {
 		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9', b == '-', b == '.', b == '_', b == '~':
 		case b == '%' && (i+2 >= len(value) || !isHex(value[i+1]) || !isHex(value[i+2])),
@@ -227,24 +241,42 @@ func isHex(b byte) bool {
 	return b >= '0' && b <= '9' || b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F'
 }
 
+// isName is ValidName, without the regular expression.
+func isName(name []byte) bool {
+	for i, b := range name {
+		if (b < 'a' || b > 'z') && (i == 0 || (b < '0' || b > '9') && b != '-' && b != '_') {
+			return false
+		}
+	}
+	return len(name) > 0 && len(name) <= 63
+}
+
 // param returns a parameter's value of canonical JSON, without quotes; nil if it
-// is not there.
+// is not there. It goes from name to name: no string holds a quotation mark.
 func param(params, name []byte) []byte {
-	for rest := params; ; {
-		at := bytes.Index(rest, name)
+	for {
+		at := bytes.IndexByte(params, '"')
 		if at < 0 {
 			return nil
 		}
-		after := rest[at+len(name):]
-		if at == 0 || rest[at-1] != '"' || !bytes.HasPrefix(after, []byte(`":`)) {
-			rest = after
-			continue
+		params = params[at+1:]
+		end := bytes.IndexByte(params, '"')
+		if end < 0 || end+2 > len(params) {
+			return nil
 		}
-		value := after[2:]
+		found, value := params[:end], params[end+2:]
 		if len(value) > 0 && value[0] == '"' {
 			value = value[1:]
-			return value[:max(0, bytes.IndexByte(value, '"'))]
+			if end = bytes.IndexByte(value, '"'); end < 0 {
+				return nil
+			}
+			params = value[end+1:]
+		} else {
+			end = max(0, bytes.IndexAny(value, ",}"))
+			params = value[end:]
 		}
-		return value[:max(0, bytes.IndexAny(value, ",}"))]
+		if bytes.Equal(found, name) {
+			return value[:end]
+		}
 	}
 }

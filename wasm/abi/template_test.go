@@ -2,9 +2,11 @@ package abi_test
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"suodi/wasm/abi"
 )
@@ -49,14 +51,85 @@ func TestAppendURL(t *testing.T) {
 		{"https://example.com{path}", 200, abi.ErrTemplate},
 		{"{slug}://example.com/", 200, abi.ErrTemplate},
 		{"https:{slug}", 200, abi.ErrTemplate},
+		{"https://example.com/{params.}", 200, abi.ErrTemplate},
+		{"https://example.com/{params.A}", 200, abi.ErrTemplate},
+		{"https://example.com/{params.1}", 200, abi.ErrTemplate},
+		{"https://example.com/{params.a b}", 200, abi.ErrTemplate},
+		{"https://example.com/{params." + strings.Repeat("a", 64) + "}", 200, abi.ErrTemplate},
+		{"https://example.com/" + strings.Repeat("{path}", abi.MaxPlaceholders+1), 999, abi.ErrTemplate},
+		{"https://example.com/" + strings.Repeat("{params.a}", 1000), 999, abi.ErrTemplate},
 	} {
-		if got, err := abi.AppendURL(make([]byte, 0, c.room), []byte(c.template), v, nil); !errors.Is(err, c.want) || len(got) != 0 {
+		if got, err := abi.AppendURL(make([]byte, 0, c.room), []byte(c.template), v, []byte(params)); !errors.Is(err, c.want) || len(got) != 0 {
 			t.Errorf("%s: got %q, %v; want %v", c.template, got, err, c.want)
 		}
 	}
 	got, err := abi.AppendURL(make([]byte, 0, 99), []byte("https://example.com/{slug}{country}"), &abi.Visit{Slug: []byte("a")}, nil)
 	if err != nil || string(got) != "https://example.com/" {
 		t.Errorf("facts that are absent: got %s, %v", got, err)
+	}
+}
+
+// TestAppendURLReadsParams: names are told from values and from other names.
+func TestAppendURLReadsParams(t *testing.T) {
+	const params = `{"a":"b-","aa":-7,"b":"","b-":"c","c":true,"d":":1,","e_9":"{a}"}`
+	for name, want := range map[string]string{
+		"a": "b-", "aa": "-7", "b": "", "b-": "c", "c": "true", "d": ":1,", "e_9": "{a}", "e": "", "f": "", "aaa": "",
+	} {
+		got, err := abi.AppendURL(make([]byte, 0, 99), []byte("https://example.com/?"+name+"={params."+name+"}"), &abi.Visit{}, []byte(params))
+		if want = "https://example.com/?" + name + "=" + url.QueryEscape(want); err != nil || string(got) != want {
+			t.Errorf("%s: got %s, %v; want %s", name, got, err, want)
+		}
+	}
+}
+
+// hardest are templates that take long.
+func hardest() map[string]struct{ template, params string } {
+	var params strings.Builder
+	params.WriteByte('{')
+	for i := 0; params.Len() < abi.MaxParams-10; i++ {
+		fmt.Fprintf(&params, `"%c%c":1,`, 'a'+i/26, 'a'+i%26)
+	}
+	params.WriteString(`"zzz":1}`)
+	return map[string]struct{ template, params string }{
+		"overfull":      {strings.Repeat("{path}", abi.MaxPlaceholders), ""},
+		"far overfull":  {strings.Repeat("{path}", 1360), ""},
+		"empty":         {strings.Repeat("{params.x}", abi.MaxPlaceholders), params.String()},
+		"last of many":  {strings.Repeat("{params.zzz}", abi.MaxPlaceholders), params.String()},
+		"not there":     {strings.Repeat("{params.zzzz}", abi.MaxPlaceholders), params.String()},
+		"many literals": {strings.Repeat("a", 8000), ""},
+	}
+}
+
+// TestAppendURLStops: what does not fit is not worked out. Written out, the
+// longest of these templates is 28 MB.
+func TestAppendURLStops(t *testing.T) {
+	v := &abi.Visit{Facts: abi.AllFacts, Path: []byte("/" + strings.Repeat("\x80", 7000))}
+	room := make([]byte, 0, abi.BufferSize)
+	for name, c := range hardest() {
+		fastest := time.Hour
+		for range 5 {
+			began := time.Now()
+			if got, err := abi.AppendURL(room, []byte("https://example.com/"+c.template), v, []byte(c.params)); err != nil && len(got) != 0 {
+				t.Errorf("%s: %d bytes and %v", name, len(got), err)
+			}
+			fastest = min(fastest, time.Since(began))
+		}
+		if t.Logf("%s: %v", name, fastest); fastest > 5*time.Millisecond { // with the race detector; 0.1 ms without
+			t.Errorf("%s takes %v", name, fastest)
+		}
+	}
+}
+
+func BenchmarkAppendURLHardest(b *testing.B) {
+	v := &abi.Visit{Facts: abi.AllFacts, Path: []byte("/" + strings.Repeat("\x80", 7000))}
+	room := make([]byte, 0, abi.BufferSize)
+	for name, c := range hardest() {
+		template, params := []byte("https://example.com/"+c.template), []byte(c.params)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, _ = abi.AppendURL(room, template, v, params)
+			}
+		})
 	}
 }
 
@@ -96,5 +169,31 @@ func FuzzAppendURL(f *testing.F) {
 		if last := values["q"]; last[len(last)-1] != query {
 			t.Fatalf("%s: the query is %q", got, last)
 		}
+	})
+}
+
+// FuzzTemplate looks for templates and parameters that take AppendURL beyond
+// its room, that it does not end on, or that lead to another host than the
+// template says.
+func FuzzTemplate(f *testing.F) {
+	f.Add("a/{slug}?{query}&p={params.a}#{country}", `{"a":"b","b":1}`, "/x")
+	f.Add("{params.}", `{"":"b"}`, "")
+	f.Add("{params.a}", `{"a":`, "")
+	f.Add("{params.a}", `"a""a"a`, "")
+	f.Add(strings.Repeat("{path}", 99), `{}`, strings.Repeat("\x80", 99))
+	f.Fuzz(func(t *testing.T, template, params, word string) {
+		v := &abi.Visit{
+			Facts: abi.AllFacts, Slug: []byte(word), Path: []byte(word), Query: []byte(word), Host: []byte(word),
+			Language: []byte(word), Browser: []byte(word), Referrer: []byte(word), RequestedWith: []byte(word),
+		}
+		room := make([]byte, 0, abi.BufferSize)
+		got, err := abi.AppendURL(room, []byte("https://example.com/"+template), v, []byte(params))
+		switch {
+		case err == nil && (len(got) > cap(room) || !strings.HasPrefix(string(got), "https://example.com/")):
+			t.Fatalf("%d bytes: %.100s", len(got), got)
+		case err != nil && (len(got) != 0 || !errors.Is(err, abi.ErrTemplate) && !errors.Is(err, abi.ErrTooLarge)):
+			t.Fatalf("%.100s: %v", got, err)
+		}
+		_, _ = abi.AppendURL(room, []byte(template), v, []byte(params))
 	})
 }

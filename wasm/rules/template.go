@@ -24,6 +24,10 @@ func (g *generator) route(rule *Rule) (abi.Verdict, error) {
 	if len(found) == 0 {
 		return abi.NewRoute(address, length), nil
 	}
+	if len(found) > abi.MaxPlaceholders {
+		offset := utf8.RuneCountInString(rule.To[:found[abi.MaxPlaceholders][0]])
+		return 0, g.source.errorAt(g.source.within(rule.to, offset), "to: %d placeholders; at most %d", len(found), abi.MaxPlaceholders)
+	}
 	for _, at := range found {
 		name := rule.To[at[0]+1 : at[1]-1]
 		offset := utf8.RuneCountInString(rule.To[:at[0]])
