@@ -158,7 +158,10 @@ func (in *instance) url(room []byte, verdict abi.Verdict, v *abi.Visit, params [
 	if !verdict.Template() {
 		return append(room, view...), nil
 	}
+	there := v.Facts
+	v.Facts &= in.facts // what it did not ask for it does not get this way either
 	url, err := abi.AppendURL(room, view, v, params)
+	v.Facts = there
 	if err != nil {
 		return nil, fmt.Errorf("%w: route: %w", errVerdict, err)
 	}

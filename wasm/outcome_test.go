@@ -183,3 +183,26 @@ func TestRouteTemplate(t *testing.T) {
 		t.Errorf("%+v, URL %s", out, out.URL)
 	}
 }
+
+// TestTemplateSeesWhatItsFilterNeeds: a template is no way to facts that a
+// filter did not ask for, and those that it did not are there for the next.
+func TestTemplateSeesWhatItsFilterNeeds(t *testing.T) {
+	const template = "https://a.example/{slug}?r={referrer}&p={params.p}"
+	g := routing(template, abi.NewTemplate(urlAddress, uint32(len(template))))
+	for needs, want := range map[string]string{
+		`["platforms"]`:                   "https://a.example/?r=&p=",
+		`["platforms","slug"]`:            "https://a.example/s?r=&p=",
+		`["platforms","referrer"]`:        "https://a.example/?r=secret&p=",
+		`["platforms","slug","referrer"]`: "https://a.example/s?r=secret&p=",
+	} {
+		h := newHost(t, 1)
+		g.manifest = `{"name":"x","abi":1,"needs":` + needs + `}`
+		install(t, h, bind(g.encode())...)
+		slot := h.Acquire(0)
+		slot.Visit = abi.Visit{Facts: abi.AllFacts, Bot: true, Slug: []byte("s"), Referrer: []byte("secret")}
+		if out := slot.Run(slot.Chain(), 0); string(out.URL) != want || slot.Visit.Facts != abi.AllFacts {
+			t.Errorf("needs %s: got %s, facts %v; want %s", needs, out.URL, slot.Visit.Facts.Names(), want)
+		}
+		slot.Release()
+	}
+}
