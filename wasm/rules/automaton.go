@@ -34,7 +34,7 @@ type automaton struct {
 	reached []uint32 // instructions that the walk at hand has come to
 	mark    []uint32 // of each instruction: the last walk that came to it
 	walk    uint32
-	work    *int // how many more instructions may be come to
+	work    *int // how many more steps of some 10 ns may be taken
 }
 
 // threads is where a program may be before the next code point.
@@ -76,6 +76,7 @@ func newAutomaton(program *syntax.Prog, work *int) *automaton {
 	a.decoder = newDecoder(a.alphabet)
 	a.column, a.columns = a.decoder.columns()
 	a.columns++
+	*work -= 256 * len(a.decoder.nodes) / 8
 	return a
 }
 
@@ -267,6 +268,7 @@ func (a *automaton) explore() error {
 			return fmt.Errorf("the pattern needs more than %d states: look for less, or use contains", maxStates)
 		}
 		s, row := a.states[n], make([]int, a.columns)
+		*a.work -= 4 * a.columns
 		for column, b := range examples {
 			row[column] = a.find(a.read(s, b))
 		}

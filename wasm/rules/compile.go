@@ -66,6 +66,9 @@ func Compile(rs *RuleSet, platforms Platforms) (*Module, error) {
 		if err := g.rule(env, c, rule, i+1, verdict, dishonesty(rule.Then)); err != nil {
 			errs = append(errs, err)
 		}
+		if len(errs) == maxErrors { // more are not told
+			return nil, limited(errs)
+		}
 	}
 	for i := range rs.Tests {
 		if _, err := rs.Tests[i].visit(rs.source, platforms, nil); err != nil {

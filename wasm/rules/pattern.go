@@ -11,10 +11,10 @@ import (
 
 // Limits of one pattern.
 const (
-	maxProgram = 20_000    // instructions of the pattern's program
-	maxWork    = 5_000_000 // for all patterns of a rule set; about 10 ns each
-	maxStates  = 2_000     // states before those that are alike are joined
-	maxPattern = 32 << 10  // bytes of the table; below 2^17, so that a row's place fits 16 bits
+	maxProgram = 20_000     // instructions of the pattern's program
+	maxWork    = 20_000_000 // for all patterns of a rule set; about 10 ns each
+	maxStates  = 2_000      // states before those that are alike are joined
+	maxPattern = 32 << 10   // bytes of the table; below 2^17, so that a row's place fits 16 bits
 )
 
 // The layout of a pattern's table: a column for each byte's value, u8; the
@@ -45,6 +45,9 @@ type pattern struct {
 // of any bytes what regexp.MatchString says of them: anywhere in the text, and
 // a byte that is not UTF-8 is a U+FFFD of its own.
 func compilePattern(expression string, work *int) (*pattern, error) {
+	if *work < 0 {
+		return nil, errWork
+	}
 	tree, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
 		var e *syntax.Error
@@ -59,6 +62,12 @@ func compilePattern(expression string, work *int) (*pattern, error) {
 	}
 	if len(program.Inst) > maxProgram {
 		return nil, fmt.Errorf("the pattern is a program of %d steps; at most %d: repeat less in it", len(program.Inst), maxProgram)
+	}
+	for i := range program.Inst { // what an alphabet is made of
+		*work -= 1 + len(program.Inst[i].Rune)
+	}
+	if *work < 0 {
+		return nil, errWork
 	}
 	a := newAutomaton(program, work)
 	if err := a.explore(); err != nil {
