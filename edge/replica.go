@@ -129,7 +129,7 @@ func (r *replica) Boot() uint64 { return r.boot }
 func (r *replica) Tallies() []*feedpb.FilterTally {
 	var all []*feedpb.FilterTally
 	for _, use := range r.server.host.Chain().Uses() {
-		tally, hash := use.Filter.Tally(), use.Filter.Hash()
+		tally, hash := use.Tally(), use.Filter.Hash()
 		all = append(all, &feedpb.FilterTally{
 			Name: use.Name, Version: use.Version, Hash: hash[:], Tripped: use.Filter.Tripped(),
 			Passed: tally.Passed, Allowed: tally.Allowed, Denied: tally.Denied, Guided: tally.Guided, Routed: tally.Routed,

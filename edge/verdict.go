@@ -121,6 +121,9 @@ func (v *visitState) readRoute() {
 	switch {
 	case err == nil:
 		v.route = append(v.route[:0], destination.URL...)
+		if v.trace == nil {
+			v.slot.Accept(v.chain, &v.outcome)
+		}
 	case v.trace != nil:
 		v.outcome = v.explainFailure(err)
 	default:

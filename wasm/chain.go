@@ -22,9 +22,10 @@ type place struct {
 
 // version is one of a filter's modules.
 type version struct {
-	number uint32
-	canary bool
-	filter *Filter
+	number  uint32
+	canary  bool
+	filter  *Filter
+	account account // what it has said under this name
 }
 
 // choose returns the version that a visit gets.
@@ -71,18 +72,38 @@ type Use struct {
 	Version uint32
 	Canary  bool
 	Filter  *Filter
+	account account
 }
 
+// Tally returns what the version has said so far, wherever it runs.
+func (u Use) Tally() Tally { return u.account.tally() }
+
 // Uses lists all versions in force by place, a canary behind what it may
-// replace.
+// replace. A version that runs in several places is listed with the first.
 func (c *Chain) Uses() []Use {
 	var uses []Use
+	seen := map[edition]bool{}
+	add := func(name string, v *version) {
+		if e := (edition{name, v.number}); !seen[e] {
+			seen[e] = true
+			uses = append(uses, Use{name, v.number, v.canary, v.filter, v.account})
+		}
+	}
 	for i := range c.places {
 		p := &c.places[i]
-		uses = append(uses, Use{p.name, p.current.number, false, p.current.filter})
+		add(p.name, &p.current)
 		if p.share > 0 {
-			uses = append(uses, Use{p.name, p.canary.number, true, p.canary.filter})
+			add(p.name, &p.canary)
 		}
 	}
 	return uses
+}
+
+// version returns the one that an outcome is of.
+func (c *Chain) version(o *Outcome) *version {
+	p := &c.places[o.At]
+	if o.Canary {
+		return &p.canary
+	}
+	return &p.current
 }

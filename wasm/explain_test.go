@@ -65,8 +65,8 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	for _, use := range chain.Uses() {
-		if use.Filter.Tally() != (wasm.Tally{}) || use.Filter.Failures() != 0 {
-			t.Errorf("explaining has counted: %+v", use.Filter.Tally())
+		if use.Tally() != (wasm.Tally{}) || use.Filter.Failures() != 0 {
+			t.Errorf("explaining has counted: %+v", use.Tally())
 		}
 	}
 	slot.Visit = abi.Visit{Facts: abi.AllFacts, Host: make([]byte, 2*abi.BufferSize)}

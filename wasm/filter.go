@@ -49,8 +49,11 @@ type Filter struct {
 
 	mu   sync.Mutex // held while instances are made for spares, and by close
 	gone bool       // closed, guarded by mu
+}
 
-	settled bool // its counts are in the ledger, whose lock guards this
+// seat is what a filter has in one slot; it belongs to the slot's owner.
+type seat struct {
+	instance *instance // nil after a failure, until the owner comes by again
 }
 
 // Hash returns the hash of the filter's module.
@@ -67,15 +70,6 @@ func (f *Filter) Failures() uint64 { return f.failures.Load() }
 
 // Tripped reports whether the filter failed so often that it is not called.
 func (f *Filter) Tripped() bool { return f.breaker.open.Load() }
-
-// Tally returns what the filter has said so far.
-func (f *Filter) Tally() Tally { return f.host.ledger.of(f) }
-
-func (f *Filter) count(tally *Tally) {
-	for i := range f.seats {
-		tally.add(&f.seats[i].counts)
-	}
-}
 
 // spareInstances is how many instances of a filter wait for a seat whose own
 // broke: so many visits may break it at a time and the next ones not notice.

@@ -49,13 +49,13 @@ type Host struct {
 	engines  *engines
 	slots    []Slot
 	chain    atomic.Pointer[Chain]
-	ledger   ledger
 	mender   mender
 	restorer restorer
 	quit     chan struct{}  // ends the mender and the restorer
 	workers  sync.WaitGroup // which Close waits for
 
 	mu     sync.Mutex       // held by Install and Close
+	ledger ledger
 	loaded map[Hash]*Filter // what the chain in force uses
 	closed bool
 }
@@ -74,7 +74,7 @@ func NewHost(config Config) (host *Host, err error) {
 	}()
 	config = config.withDefaults()
 	h := &Host{
-		ctx: context.Background(), config: config, slots: make([]Slot, config.Slots), ledger: ledger{past: map[Hash]Tally{}},
+		ctx: context.Background(), config: config, slots: make([]Slot, config.Slots), ledger: ledger{},
 		mender: newMender(), restorer: newRestorer(config.Slots), quit: make(chan struct{}),
 	}
 	if h.engines, err = openEngines(h.ctx, config.Meter.Limits); err != nil {

@@ -25,7 +25,8 @@ type Outcome struct {
 	Filter *Filter
 	// Fuel is what the deciding call used.
 	Fuel int64
-	// URL is where a route leads, not yet validated; borrowed from the slot.
+	// URL is where a route leads, borrowed from the slot. It is not yet validated:
+	// whoever does says so by Slot.Accept or Slot.Fail.
 	URL []byte
 	// Err says that the filter had no verdict, and Action follows its fail mode;
 	// or, with abi.ErrTooLarge, that the visit is too large to be looked at. It
@@ -59,7 +60,7 @@ func (s *Slot) Run(chain *Chain, from int) Outcome {
 		v := p.choose(&s.Visit)
 		verdict, in, err := s.ask(v, p.params)
 		if err == nil && verdict == abi.Verdict(abi.Pass) {
-			v.filter.seats[s.Index].counts[abi.Pass].Add(1)
+			v.account[s.Index].counts[abi.Pass].Add(1)
 			s.tried(true)
 			continue
 		}
@@ -119,9 +120,9 @@ func (s *Slot) judge(p *place, at int, v *version, params []byte, verdict abi.Ve
 		outcome.Action, outcome.Err = abi.Deny, err
 		return outcome
 	case err == ErrTripped || err == errNoInstance: //nolint:errorlint // as ask returns them
-		return s.without(outcome, err)
+		return s.without(v, outcome, err)
 	case err != nil:
-		return s.broke(p, outcome, err)
+		return s.broke(p, v, outcome, err)
 	}
 	switch outcome.Action {
 	case abi.Pass, abi.Allow, abi.Deny, abi.Guide:
@@ -129,33 +130,40 @@ func (s *Slot) judge(p *place, at int, v *version, params []byte, verdict abi.Ve
 	case abi.Route:
 		url, err := in.url(s.url[:0], verdict, &s.Visit, params)
 		if err != nil {
-			return s.broke(p, outcome, err)
+			return s.broke(p, v, outcome, err)
 		}
-		outcome.URL = url
+		outcome.URL, outcome.Fuel = url, in.spent()
+		return outcome // counted when its URL turns out to be of use
 	default:
-		return s.broke(p, outcome, fmt.Errorf("%w: %s", errVerdict, outcome.Action))
+		return s.broke(p, v, outcome, fmt.Errorf("%w: %s", errVerdict, outcome.Action))
 	}
-	s.tried(true)
 	outcome.Fuel = in.spent()
-	seat := &v.filter.seats[s.Index]
-	seat.counts[outcome.Action].Add(1)
-	if outcome.Erred {
-		seat.counts[countErred].Add(1)
-	}
+	s.count(v, &outcome)
 	return outcome
 }
 
-// Fail says that what a filter decided turned out to be of no use: it loses its
-// instance, and the failure takes the verdict's place in the tally. The result
-// is its fail mode's: deny with Err set, or pass, after which a caller runs on
-// from At+1.
+// count notes a verdict that holds.
+func (s *Slot) count(v *version, outcome *Outcome) {
+	s.tried(true)
+	line := &v.account[s.Index]
+	line.counts[outcome.Action].Add(1)
+	if outcome.Erred {
+		line.counts[countErred].Add(1)
+	}
+}
+
+// Accept says that the URL of a route is good, which counts it.
+func (s *Slot) Accept(chain *Chain, outcome *Outcome) { s.count(chain.version(outcome), outcome) }
+
+// Fail says that a route leads where it may not: the filter loses its instance,
+// and the failure is counted. The result is its fail mode's: deny with Err set,
+// or pass, after which a caller runs on from At+1.
 func (s *Slot) Fail(chain *Chain, outcome Outcome, reason error) Outcome {
-	outcome.Filter.seats[s.Index].counts[outcome.Action].Add(^uint64(0))
-	return s.broke(&chain.places[outcome.At], outcome, reason)
+	return s.broke(&chain.places[outcome.At], chain.version(&outcome), outcome, reason)
 }
 
 // broke counts a failure and discards the slot's instance: its state is unknown.
-func (s *Slot) broke(p *place, outcome Outcome, reason error) Outcome {
+func (s *Slot) broke(p *place, v *version, outcome Outcome, reason error) Outcome {
 	f := outcome.Filter
 	f.failed()
 	seat := &f.seats[s.Index]
@@ -163,16 +171,15 @@ func (s *Slot) broke(p *place, outcome Outcome, reason error) Outcome {
 		in.soiled, seat.instance = false, nil
 		s.host.mender.take(job{f, in})
 	}
-	return s.without(outcome, fmt.Errorf("filter %s: %w", p.name, reason))
+	return s.without(v, outcome, fmt.Errorf("filter %s: %w", p.name, reason))
 }
 
 // without makes the outcome that a filter's fail mode wants.
-func (s *Slot) without(outcome Outcome, reason error) Outcome {
-	f := outcome.Filter
+func (s *Slot) without(v *version, outcome Outcome, reason error) Outcome {
 	s.tried(false)
-	f.seats[s.Index].counts[countFailed].Add(1)
+	v.account[s.Index].counts[countFailed].Add(1)
 	outcome.Action, outcome.Code, outcome.URL, outcome.Erred, outcome.Err = abi.Pass, 0, nil, false, reason
-	if f.closed {
+	if v.filter.closed {
 		outcome.Action = abi.Deny
 	}
 	return outcome

@@ -65,11 +65,11 @@ func (h *Host) Install(ctx context.Context, plan Plan) error {
 	h.Wait()
 	for hash, f := range h.loaded {
 		if b.next[hash] == nil {
-			h.ledger.settle(f)
 			f.close(ctx)
 		}
 	}
 	h.loaded = b.next
+	h.ledger.trim(b.chain)
 	return nil
 }
 
@@ -118,12 +118,12 @@ func (b *builder) add(ctx context.Context, binding Binding) (err error) {
 		return fmt.Errorf("%w: %d bytes of params; the limit is %d", ErrRefused, len(binding.Params), abi.MaxParams)
 	}
 	p := place{name: binding.Name, params: binding.Params}
-	if p.current, err = b.version(ctx, binding.Version, source{binding.Module, binding.Own}); err != nil {
+	if p.current, err = b.version(ctx, edition{binding.Name, binding.Version}, source{binding.Module, binding.Own}); err != nil {
 		return err
 	}
 	if c := binding.Canary; c != nil && c.Share > 0 {
 		p.share = min(c.Share, MaxShare)
-		if p.canary, err = b.version(ctx, c.Version, source{c.Module, c.Own}); err != nil {
+		if p.canary, err = b.version(ctx, edition{binding.Name, c.Version}, source{c.Module, c.Own}); err != nil {
 			return fmt.Errorf("canary version %d: %w", c.Version, err)
 		}
 		p.canary.canary = true
@@ -133,7 +133,7 @@ func (b *builder) add(ctx context.Context, binding Binding) (err error) {
 }
 
 // version finds or loads a module.
-func (b *builder) version(ctx context.Context, number uint32, from source) (version, error) {
+func (b *builder) version(ctx context.Context, e edition, from source) (version, error) {
 	hash := HashOf(from.module)
 	filter := b.next[hash]
 	if filter == nil {
@@ -147,5 +147,5 @@ func (b *builder) version(ctx context.Context, number uint32, from source) (vers
 		b.fresh = append(b.fresh, filter)
 	}
 	b.next[hash] = filter
-	return version{number: number, filter: filter}, nil
+	return version{number: e.number, filter: filter, account: b.host.ledger.of(e, len(b.host.slots))}, nil
 }

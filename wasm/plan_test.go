@@ -2,6 +2,7 @@ package wasm_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -150,6 +151,41 @@ func TestPlanIsRefused(t *testing.T) {
 	}
 }
 
+// tallyOf is what the version in force at a place has said, if no other place
+// before it runs the same.
+func tallyOf(h *wasm.Host, place int) wasm.Tally { return h.Chain().Uses()[place].Tally() }
+
+// One module in force under two names is counted for each, and one version in
+// two places once for both.
+func TestTallyByNameAndVersion(t *testing.T) {
+	h := newHost(t, 1)
+	module := guest{manifest: `{"name":"x","abi":1,"needs":["platforms"]}`, body: whenBot(returns(abi.NewVerdict(abi.Pass, 0)))}.encode()
+	plan := wasm.Plan{
+		Chain: []wasm.Binding{
+			{Name: "a", Version: 1, Module: module, Canary: &wasm.Canary{Version: 2, Module: module, Share: wasm.MaxShare / 2}},
+			{Name: "b", Version: 1, Module: module},
+		},
+		Named: []wasm.Binding{{Name: "a", Version: 1, Module: module, Canary: &wasm.Canary{Version: 2, Module: module, Share: wasm.MaxShare / 2}}},
+	}
+	if err := h.Install(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	for _, fill := range []func(*abi.Visit){bot, bot, onWeChat, hashed(1)} {
+		run(h, fill)
+	}
+	slot := h.Acquire(0)
+	place, _ := slot.Chain().Named([]byte("a"))
+	slot.Call(slot.Chain(), place, nil)
+	slot.Release()
+	var got []string
+	for _, use := range h.Chain().Uses() {
+		got = append(got, fmt.Sprintf("%s %d %t: %d %d", use.Name, use.Version, use.Canary, use.Tally().Passed, use.Tally().Allowed))
+	}
+	if want := "a 1 false: 2 1, a 2 true: 0 2, b 1 false: 2 0"; strings.Join(got, ", ") != want {
+		t.Errorf("%s; want %s", strings.Join(got, ", "), want)
+	}
+}
+
 func TestTally(t *testing.T) {
 	h := newHost(t, 3)
 	erred := says(abi.NewVerdict(abi.Pass, 0).WithErred())
@@ -171,7 +207,7 @@ func TestTally(t *testing.T) {
 	}
 	var tallies []wasm.Tally
 	for _, use := range h.Chain().Uses() {
-		tallies = append(tallies, use.Filter.Tally())
+		tallies = append(tallies, use.Tally())
 	}
 	want := []wasm.Tally{{Passed: 12, Guided: 4, Denied: 4}, {Passed: 12, Erred: 12}, {Allowed: 8, Failed: 4}}
 	for i := range want {
@@ -180,15 +216,15 @@ func TestTally(t *testing.T) {
 		}
 	}
 	// A version that is put back counts on, and one that is gone keeps its tally.
-	_, gone := h.Chain().At(1)
+	gone := h.Chain().Uses()[1]
 	install(t, h, bind(filters.Platform)...)
 	if got := gone.Tally(); got != want[1] {
 		t.Errorf("out of force: %+v", got)
 	}
-	install(t, h, bind(erred)...)
+	install(t, h, wasm.Binding{Name: "filter-1", Module: erred})
 	run(h, bot)
-	_, again := h.Chain().At(0)
-	if got := again.Tally(); again == gone || got != (wasm.Tally{Passed: 13, Erred: 13}) {
+	again := h.Chain().Uses()[0]
+	if got := again.Tally(); again.Filter == gone.Filter || got != (wasm.Tally{Passed: 13, Erred: 13}) {
 		t.Errorf("in force again: %+v", got)
 	}
 }
@@ -204,13 +240,23 @@ func TestFail(t *testing.T) {
 		if out.Action != abi.Route || out.Fuel <= 0 {
 			t.Fatalf("%+v", out)
 		}
+		if tally := tallyOf(h, 0); tally != (wasm.Tally{}) {
+			t.Errorf("%s: counted before its URL is known to be of use: %+v", mode, tally)
+		}
 		reason := errors.New("leads nowhere")
 		failed := slot.Fail(slot.Chain(), out, reason)
 		if failed.Action != want || failed.At != 0 || !errors.Is(failed.Err, reason) || failed.URL != nil {
 			t.Errorf("%s: %+v", mode, failed)
 		}
-		if tally := out.Filter.Tally(); tally != (wasm.Tally{Failed: 1}) || out.Filter.Failures() != 1 {
+		if tally := tallyOf(h, 0); tally != (wasm.Tally{Failed: 1}) || out.Filter.Failures() != 1 {
 			t.Errorf("%s: %+v, %d failures", mode, tally, out.Filter.Failures())
+		}
+		if out = slot.Run(slot.Chain(), 0); out.Action != abi.Route {
+			t.Fatalf("%+v", out)
+		}
+		slot.Accept(slot.Chain(), &out)
+		if tally := tallyOf(h, 0); tally != (wasm.Tally{Failed: 1, Routed: 1}) {
+			t.Errorf("%s: %+v", mode, tally)
 		}
 		slot.Release()
 	}
@@ -220,7 +266,6 @@ func TestFail(t *testing.T) {
 func TestTallyWhileVisitsRun(t *testing.T) {
 	h := newHost(t, 2)
 	install(t, h, bind(filters.Platform)...)
-	_, f := h.Chain().At(0)
 	var stop atomic.Bool
 	done := make(chan struct{})
 	go func() {
@@ -230,7 +275,7 @@ func TestTallyWhileVisitsRun(t *testing.T) {
 		}
 	}()
 	for last := uint64(0); last < 1000; {
-		guided := f.Tally().Guided
+		guided := tallyOf(h, 0).Guided
 		if guided < last {
 			t.Errorf("%d became %d", last, guided)
 		}

@@ -1,7 +1,6 @@
 package wasm
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"suodi/wasm/abi"
@@ -19,63 +18,68 @@ type Tally struct {
 	Erred uint64
 }
 
-// Places of a seat's counts; the first are the actions' numbers.
+// Places of the counts; the first are the actions' numbers.
 const (
 	countFailed = int(abi.Route) + 1 + iota
 	countErred
 	counts
 )
 
-// seat is what a filter has in one slot. It belongs to the slot's owner; its
-// counts may be read by anybody. It fills a cache line, so that slots do not
-// disturb each other.
-type seat struct {
-	instance *instance // nil after a failure, until the owner comes by again
-	counts   [counts]atomic.Uint64
+// line is what a version counts in one slot. Only the slot's owner adds to it;
+// anybody may read it. It fills a cache line, so that slots do not disturb each
+// other.
+type line struct {
+	counts [counts]atomic.Uint64
+	_      [64 - 8*counts]byte
 }
 
-func (t *Tally) add(n *[counts]atomic.Uint64) {
-	for i, to := range t.fields() {
-		*to += n[i].Load()
-	}
+// account is what one version of a filter has said, a line for each slot.
+type account []line
+
+// edition is what an account belongs to: filters of two names that are the same
+// module have one each.
+type edition struct {
+	name   string
+	number uint32
 }
 
-func (t *Tally) fields() [counts]*uint64 {
-	return [counts]*uint64{&t.Passed, &t.Allowed, &t.Denied, &t.Guided, &t.Routed, &t.Failed, &t.Erred}
-}
-
-// ledger keeps the tallies of filters that are not loaded any more, so that a
-// version that comes back counts on.
-type ledger struct {
-	mu   sync.Mutex
-	past map[Hash]Tally
-}
-
-// maxPast bounds the ledger; beyond it, versions not loaded are forgotten.
-const maxPast = 4096
-
-// of returns a filter's tally.
-func (l *ledger) of(f *Filter) Tally {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	tally := l.past[f.hash]
-	if !f.settled {
-		f.count(&tally)
-	}
-	return tally
-}
-
-// settle takes over what a filter has counted, when nobody calls it any more.
-func (l *ledger) settle(f *Filter) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for hash := range l.past {
-		if len(l.past) < maxPast {
-			break
+func (a account) tally() Tally {
+	var t Tally
+	for i, to := range [counts]*uint64{&t.Passed, &t.Allowed, &t.Denied, &t.Guided, &t.Routed, &t.Failed, &t.Erred} {
+		for slot := range a {
+			*to += a[slot].counts[i].Load()
 		}
-		delete(l.past, hash)
 	}
-	tally := l.past[f.hash]
-	f.count(&tally)
-	l.past[f.hash], f.settled = tally, true
+	return t
+}
+
+// ledger keeps the accounts, also of what is not in force, so that a version
+// that comes back counts on.
+type ledger map[edition]account
+
+// maxAccounts bounds the ledger; beyond it, what is not in force is forgotten.
+const maxAccounts = 1024
+
+// of returns an edition's account.
+func (l ledger) of(e edition, slots int) account {
+	if l[e] == nil {
+		l[e] = make(account, slots)
+	}
+	return l[e]
+}
+
+// trim forgets editions that are not in force when there are too many.
+func (l ledger) trim(chain *Chain) {
+	if len(l) <= maxAccounts {
+		return
+	}
+	used := map[edition]bool{}
+	for _, use := range chain.Uses() {
+		used[edition{use.Name, use.Version}] = true
+	}
+	for e := range l {
+		if !used[e] && len(l) > maxAccounts {
+			delete(l, e)
+		}
+	}
 }
