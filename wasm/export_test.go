@@ -26,3 +26,23 @@ func EachSlot(h *Host, do func(*Slot)) {
 		slot.Release()
 	}
 }
+
+// Instances returns how many instances a place's filter has.
+func Instances(h *Host, place int) (n int) {
+	f := h.chain.Load().places[place].current.filter
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.seats {
+		if f.seats[i].instance != nil {
+			n++
+		}
+	}
+	return n + len(f.spares)
+}
+
+// Loaded returns what is loaded of a module, nil for nothing.
+func Loaded(h *Host, module []byte) *Filter {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.loaded[HashOf(module)]
+}

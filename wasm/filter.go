@@ -30,7 +30,9 @@ func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 // one of it.
 var ErrRefused = errors.New("not an acceptable filter")
 
-// Filter is one loaded module with an instance in every slot.
+// Filter is one loaded module. One that stands in the chain has an instance in
+// every slot from the start; one that is only named gets each when a visit first
+// meets it in that slot, since most links bind few of all the filters there are.
 type Filter struct {
 	host     *Host
 	hash     Hash
@@ -41,6 +43,8 @@ type Filter struct {
 	rule     bool // it exports suodi_rule
 	compiled wazero.CompiledModule
 	image    []byte // class restored: the memory after initialising; else nil
+	size     int64  // bytes of an instance's memory
+	eager    bool   // it has an instance in every slot
 
 	seats    []seat
 	failures atomic.Uint64
@@ -53,7 +57,8 @@ type Filter struct {
 
 // seat is what a filter has in one slot; it belongs to the slot's owner.
 type seat struct {
-	instance *instance // nil after a failure, until the owner comes by again
+	instance *instance // nil at first and after a failure, until the owner comes by again
+	used     bool      // it had one
 }
 
 // Hash returns the hash of the filter's module.
@@ -79,7 +84,7 @@ const spareInstances = 4
 var errNoGo = errors.New("class go (it imports WASI) is not enabled here: one call may take a second, and where the " +
 	"garbage collector waits for it so does every visit; whoever accepts that starts with --go-filters")
 
-// load admits and compiles a module and instantiates it once a slot.
+// load admits, compiles and tries a module.
 func (h *Host) load(ctx context.Context, b source) (filter *Filter, err error) {
 	f := &Filter{
 		host: h, hash: HashOf(b.module), seats: make([]seat, len(h.slots)), spares: make(chan *instance, spareInstances),
@@ -113,15 +118,27 @@ func (h *Host) load(ctx context.Context, b source) (filter *Filter, err error) {
 	if err = f.try(ctx); err != nil {
 		return nil, err
 	}
+	return f, nil
+}
+
+// footprint is how many bytes the instances take when there are all of them.
+func (f *Filter) footprint() int64 {
+	return int64(len(f.image)) + f.size*int64(len(f.seats)+cap(f.spares))
+}
+
+// settle makes an instance for every slot, before any visit meets the filter.
+func (f *Filter) settle(ctx context.Context) (err error) {
 	for i := range f.seats {
 		if f.seats[i].instance, err = f.instantiate(ctx); err != nil {
-			return nil, err
+			return fmt.Errorf("%w: %w", ErrRefused, err)
 		}
+		f.seats[i].used = true
 	}
 	if err = f.fill(ctx); err != nil {
-		return nil, err
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return f, nil
+	f.eager = true
+	return nil
 }
 
 // compile makes machine code of the metered module, whose bytes it lets go.
@@ -161,6 +178,7 @@ func (f *Filter) try(ctx context.Context) error {
 	if _, err := in.call(ctx, &empty, nil); err != nil {
 		return fmt.Errorf("on an empty visit: %w", err)
 	}
+	f.size = int64(in.module.Memory().Size())
 	return nil
 }
 

@@ -15,8 +15,15 @@ import (
 // Config says how a Host is made.
 type Config struct {
 	// Slots is how many visits may be inside filters at a time; 0 means four a
-	// processor and at least 16. Each slot costs one instance of every filter.
+	// processor and at least 16. Each slot costs one instance of every filter in
+	// the chain, and of every named one that it has met.
 	Slots int
+	// Filters is how many modules may be in force; 0 means 256.
+	Filters int
+	// Memory is how many bytes the instances of all of them may take; 0 means
+	// 64 MiB a slot and at least 1 GiB. What class go grows to later is not
+	// foreseen.
+	Memory int64
 	// Meter says which modules are admitted and what a call may spend; its zero
 	// fields mean meter's defaults.
 	Meter meter.Options
@@ -32,6 +39,12 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Slots == 0 {
 		c.Slots = max(16, 4*runtime.GOMAXPROCS(0))
+	}
+	if c.Filters == 0 {
+		c.Filters = 256
+	}
+	if c.Memory == 0 {
+		c.Memory = max(1<<30, int64(c.Slots)*64<<20)
 	}
 	c.Meter = c.Meter.WithDefaults()
 	c.Trip = c.Trip.withDefaults()
@@ -56,7 +69,7 @@ type Host struct {
 
 	mu     sync.Mutex       // held by Install and Close
 	ledger ledger
-	loaded map[Hash]*Filter // what the chain in force uses
+	loaded map[Hash]*Filter // what the chain in force uses, and what refused ones would
 	closed bool
 }
 
@@ -74,7 +87,7 @@ func NewHost(config Config) (host *Host, err error) {
 	}()
 	config = config.withDefaults()
 	h := &Host{
-		ctx: context.Background(), config: config, slots: make([]Slot, config.Slots), ledger: ledger{},
+		ctx: context.Background(), config: config, slots: make([]Slot, config.Slots), loaded: map[Hash]*Filter{}, ledger: ledger{},
 		mender: newMender(), restorer: newRestorer(config.Slots), quit: make(chan struct{}),
 	}
 	if h.engines, err = openEngines(h.ctx, config.Meter.Limits); err != nil {

@@ -46,14 +46,23 @@ func (m mender) run(ctx context.Context, quit <-chan struct{}) {
 }
 
 // spare takes an instance for a seat that has none; nil if there is none ready.
-func (f *Filter) spare() *instance {
-	var in *instance
+// A seat's first one is made here then: nothing has gone wrong that the visit
+// should suffer from, and visits cannot bring it about again.
+func (f *Filter) spare(s *seat) *instance {
 	select {
-	case in = <-f.spares:
+	case s.instance = <-f.spares:
 	default:
+		if s.used {
+			break
+		}
+		var err error
+		if s.instance, err = f.instantiate(f.host.ctx); err != nil { // it could be made when the filter was loaded
+			f.failed()
+		}
 	}
+	s.used = true
 	f.host.mender.take(job{filter: f})
-	return in
+	return s.instance
 }
 
 // failed counts a failure.

@@ -30,20 +30,23 @@ type Outcome struct {
 	URL []byte
 	// Err says that the filter had no verdict, and Action follows its fail mode;
 	// or, with abi.ErrTooLarge, that the visit is too large to be looked at. It
-	// is ErrTripped itself for a filter that was not called.
+	// is ErrTripped or ErrNoInstance itself for a filter that was not called.
 	Err error
 }
 
-// ErrTripped says that a filter broke so often that it is not called.
-var ErrTripped = errors.New("the filter is tripped: it broke too often")
+// Why a filter was not called.
+var (
+	// ErrTripped says that it broke so often that it is not called.
+	ErrTripped = errors.New("the filter is tripped: it broke too often")
+	// ErrNoInstance says that visits broke instances faster than they were made.
+	ErrNoInstance = errors.New("no instance of the filter is left at the moment")
+)
 
 var (
 	// errVerdict says that a filter returned something that is no verdict.
 	errVerdict = errors.New("bad verdict")
 	// errTrap says that the guest trapped, be it for want of fuel.
 	errTrap = errors.New("it trapped")
-	// errNoInstance says that visits broke instances faster than they were made.
-	errNoInstance = errors.New("no instance of the filter is left at the moment")
 )
 
 // Chain returns the chain in force; it stays usable until the slot is released.
@@ -91,10 +94,9 @@ func (s *Slot) ask(v *version, params []byte) (abi.Verdict, *instance, error) {
 	}
 	in := f.seats[s.Index].instance
 	if in == nil {
-		if in = f.spare(); in == nil {
-			return 0, nil, errNoInstance
+		if in = f.spare(&f.seats[s.Index]); in == nil {
+			return 0, nil, ErrNoInstance
 		}
-		f.seats[s.Index].instance = in
 	}
 	if f.image != nil {
 		s.soiled, s.owes = append(s.soiled, in), s.owes+len(in.whole)
@@ -119,7 +121,7 @@ func (s *Slot) judge(p *place, at int, v *version, params []byte, verdict abi.Ve
 		s.tried(false)
 		outcome.Action, outcome.Err = abi.Deny, err
 		return outcome
-	case err == ErrTripped || err == errNoInstance: //nolint:errorlint // as ask returns them
+	case err == ErrTripped || err == ErrNoInstance: //nolint:errorlint // as ask returns them
 		return s.without(v, outcome, err)
 	case err != nil:
 		return s.broke(p, v, outcome, err)

@@ -46,8 +46,9 @@ type source struct {
 
 // Install puts a plan in force: visits that take a slot after it returns run
 // the new one, and nobody runs the old one any more. When a part of it cannot
-// be loaded all stays as it was and the error, which wraps ErrRefused, names
-// the filter. Modules that are loaded already go on with their instances.
+// be loaded all stays as it was and the error is a *Refusal. Modules that are
+// loaded already go on with their instances; those that a refused plan loaded
+// wait for the next one, so that leaving out what was refused costs little.
 func (h *Host) Install(ctx context.Context, plan Plan) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -57,14 +58,18 @@ func (h *Host) Install(ctx context.Context, plan Plan) error {
 	b := builder{host: h, next: map[Hash]*Filter{}, chain: &Chain{length: len(plan.Chain), named: map[string]int{}}}
 	if err := b.build(ctx, plan); err != nil {
 		for _, f := range b.fresh {
-			f.close(ctx)
+			if h.loaded[f.hash] == nil {
+				h.loaded[f.hash] = f
+			} else { // the same, without instances, is in force
+				f.close(ctx)
+			}
 		}
 		return err
 	}
 	h.chain.Store(b.chain)
 	h.Wait()
 	for hash, f := range h.loaded {
-		if b.next[hash] == nil {
+		if b.next[hash] != f {
 			f.close(ctx)
 		}
 	}
@@ -73,29 +78,52 @@ func (h *Host) Install(ctx context.Context, plan Plan) error {
 	return nil
 }
 
+// Refusal says which part of a plan was refused. It wraps ErrRefused.
+type Refusal struct {
+	Name    string // the filter's
+	Version uint32
+	Canary  bool // that version is the canary
+	Err     error
+}
+
+func (r *Refusal) Error() string {
+	if r.Canary {
+		return fmt.Sprintf("filter %s: canary version %d: %v", r.Name, r.Version, r.Err)
+	}
+	return fmt.Sprintf("filter %s: %v", r.Name, r.Err)
+}
+
+// Unwrap returns the reason.
+func (r *Refusal) Unwrap() error { return r.Err }
+
 // builder makes a chain of a plan.
 type builder struct {
 	host  *Host
 	next  map[Hash]*Filter // what the new chain uses
 	fresh []*Filter        // what of it was loaded for it
 	chain *Chain
+
+	eager  bool  // its filters get all their instances at once
+	memory int64 // what they take, when they have them
 }
 
 func (b *builder) build(ctx context.Context, plan Plan) error {
+	b.eager = true
 	for _, binding := range plan.Chain {
 		if err := b.add(ctx, binding); err != nil {
-			return fmt.Errorf("filter %s: %w", binding.Name, err)
+			return err
 		}
 	}
 	for i := range b.chain.places {
 		b.chain.needs |= b.chain.NeedsAt(i)
 	}
+	b.eager = false
 	for _, binding := range plan.Named {
 		if err := b.name(binding); err != nil {
-			return fmt.Errorf("filter %s: %w", binding.Name, err)
+			return &Refusal{Name: binding.Name, Version: binding.Version, Err: err}
 		}
 		if err := b.add(ctx, binding); err != nil {
-			return fmt.Errorf("filter %s: %w", binding.Name, err)
+			return err
 		}
 	}
 	return nil
@@ -113,18 +141,21 @@ func (b *builder) name(binding Binding) error {
 	return nil
 }
 
-func (b *builder) add(ctx context.Context, binding Binding) (err error) {
+func (b *builder) add(ctx context.Context, binding Binding) error {
+	refusal := &Refusal{Name: binding.Name, Version: binding.Version}
 	if len(binding.Params) > abi.MaxParams {
-		return fmt.Errorf("%w: %d bytes of params; the limit is %d", ErrRefused, len(binding.Params), abi.MaxParams)
+		refusal.Err = fmt.Errorf("%w: %d bytes of params; the limit is %d", ErrRefused, len(binding.Params), abi.MaxParams)
+		return refusal
 	}
 	p := place{name: binding.Name, params: binding.Params}
-	if p.current, err = b.version(ctx, edition{binding.Name, binding.Version}, source{binding.Module, binding.Own}); err != nil {
-		return err
+	if p.current, refusal.Err = b.version(ctx, edition{binding.Name, binding.Version}, source{binding.Module, binding.Own}); refusal.Err != nil {
+		return refusal
 	}
 	if c := binding.Canary; c != nil && c.Share > 0 {
 		p.share = min(c.Share, MaxShare)
-		if p.canary, err = b.version(ctx, edition{binding.Name, c.Version}, source{c.Module, c.Own}); err != nil {
-			return fmt.Errorf("canary version %d: %w", c.Version, err)
+		if p.canary, refusal.Err = b.version(ctx, edition{binding.Name, c.Version}, source{c.Module, c.Own}); refusal.Err != nil {
+			refusal.Version, refusal.Canary = c.Version, true
+			return refusal
 		}
 		p.canary.canary = true
 	}
@@ -137,15 +168,48 @@ func (b *builder) version(ctx context.Context, e edition, from source) (version,
 	hash := HashOf(from.module)
 	filter := b.next[hash]
 	if filter == nil {
-		filter = b.host.loaded[hash]
-	}
-	if filter == nil {
 		var err error
-		if filter, err = b.host.load(ctx, from); err != nil {
+		if filter, err = b.find(ctx, hash, from); err != nil {
 			return version{}, err
 		}
-		b.fresh = append(b.fresh, filter)
+		b.next[hash] = filter
+		b.memory += filter.footprint()
 	}
-	b.next[hash] = filter
 	return version{number: e.number, filter: filter, account: b.host.ledger.of(e, len(b.host.slots))}, nil
+}
+
+// find returns a module that is loaded, or loads it, with the instances that it
+// needs. A named filter that comes into the chain is loaded anew: its seats
+// belong to the visits that are on.
+func (b *builder) find(ctx context.Context, hash Hash, from source) (*Filter, error) {
+	f := b.host.loaded[hash]
+	if f != nil && (f.eager || !b.eager) {
+		return f, b.afford(f)
+	}
+	f, err := b.host.load(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	if err = b.afford(f); err == nil && b.eager {
+		err = f.settle(ctx)
+	}
+	if err != nil {
+		f.close(ctx)
+		return nil, err
+	}
+	b.fresh = append(b.fresh, f)
+	return f, nil
+}
+
+// afford refuses a filter that is one too many.
+func (b *builder) afford(f *Filter) error {
+	limits := &b.host.config
+	if len(b.next) == limits.Filters {
+		return fmt.Errorf("%w: it would be one more than the %d modules there may be", ErrRefused, limits.Filters)
+	}
+	if b.memory+f.footprint() > limits.Memory {
+		return fmt.Errorf("%w: its %d instances of %d KiB would bring the memory of all filters to %d MiB; the limit is %d MiB",
+			ErrRefused, len(f.seats)+cap(f.spares), f.size>>10, (b.memory+f.footprint())>>20, limits.Memory>>20)
+	}
+	return nil
 }
