@@ -44,3 +44,6 @@ func PatientListener(l net.Listener, logger *slog.Logger) net.Listener {
 
 // Dir is where the edge keeps what it holds.
 func (s *Server) Dir() string { return s.config.Dir }
+
+// CloseHost ends the filter host: no plan can be put in force any more.
+func (s *Server) CloseHost() error { return s.host.Close() }

@@ -1,11 +1,9 @@
 package edge
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -14,9 +12,6 @@ import (
 	"suodi/wasm"
 	"suodi/wasm/filters"
 )
-
-// platformFilter enforces links' allow and guard sets.
-const platformFilter = "platform"
 
 // refreshFilters puts the filters that the feed told in force. One that cannot
 // be is reported, and its last good version stays; the others are not held up.
@@ -30,12 +25,14 @@ func (r *replica) refreshFilters() {
 		return
 	}
 	plan := r.planOf(told)
-	err = r.install(&plan)
+	whole, err := r.install(&plan)
 	if err != nil {
 		r.logger.Error("not all filters can be taken over, the last good ones stay", "error", err)
 	}
-	if saveErr := r.keep.save(plan.good()); saveErr != nil {
-		r.logger.Error("the filters in force cannot be saved for the next start", "error", saveErr)
+	if whole {
+		if err := r.keep.save(plan.good()); err != nil {
+			r.logger.Error("the filters in force cannot be saved for the next start", "error", err)
+		}
 	}
 	statuses := plan.statuses()
 	r.mu.Lock()
@@ -55,101 +52,20 @@ func (r *replica) readChain() (*feedpb.Chain, error) {
 	return chain, nil
 }
 
-// plan is what is to be in force, filter by filter.
-type plan struct{ chain, named []*planned }
-
-// planned is one filter of a plan: what the feed wants of it, and what is done.
-type planned struct {
-	name            string
-	params          []byte
-	current, canary planVersion
-	share           uint32 // of the canary; 0 = this edge has none
-}
-
-// planVersion is one version of a filter.
-type planVersion struct {
-	wanted  uint32 // its number
-	number  uint32 // of the version that runs in its place, which is mostly itself
-	module  []byte // that runs; none: nothing does
-	problem error  // why it is not in force
-}
-
-func (p *plan) each(yield func(*planned) bool) {
-	for _, list := range [][]*planned{p.chain, p.named} {
-		for _, f := range list {
-			if !yield(f) {
-				return
-			}
+// install puts a plan in force, without what of it cannot be: the next best
+// takes its place. What is wrong is told in the end, also where all else is in
+// force; not whole where nothing of the plan is, and the one before stays.
+func (r *replica) install(p *plan) (whole bool, err error) {
+	host := r.server.host
+	for {
+		err = host.Install(context.Background(), p.wasm())
+		var refusal *wasm.Refusal
+		if !errors.As(err, &refusal) || !r.leaveOut(p, refusal) {
+			break
 		}
 	}
-}
-
-// planOf finds the modules of what the feed told. A chain without the platform
-// filter is given the embedded one: nothing may leave links' sets unenforced.
-func (r *replica) planOf(told *feedpb.Chain) plan {
-	var p plan
-	for _, b := range told.GetBindings() {
-		p.chain = append(p.chain, r.planned(b))
-	}
-	for _, b := range told.GetNamed() {
-		p.named = append(p.named, r.planned(b))
-	}
-	if !slices.ContainsFunc(p.chain, func(f *planned) bool { return f.name == platformFilter }) {
-		p.chain = append([]*planned{embeddedPlatform()}, p.chain...)
-	}
-	return p
-}
-
-func embeddedPlatform() *planned {
-	return &planned{name: platformFilter, current: planVersion{module: filters.Platform}}
-}
-
-func (r *replica) planned(b *feedpb.Binding) *planned {
-	f := &planned{name: b.GetFilter(), params: b.GetParams(), current: r.version(b.GetVersion(), b.GetHash())}
-	if c := b.GetCanary(); c != nil {
-		switch {
-		case slices.Contains(c.GetEdges(), r.server.config.ID):
-			f.share = wasm.MaxShare
-		case len(c.GetEdges()) == 0:
-			f.share = c.GetShare()
-		}
-		if f.share > 0 {
-			f.canary = r.version(c.GetVersion(), c.GetHash())
-		}
-	}
-	return f
-}
-
-func (r *replica) version(number uint32, hash []byte) planVersion {
-	v := planVersion{wanted: number, number: number}
-	module, found := r.server.table.Get(feed.BucketModules, hash)
-	switch sum := wasm.HashOf(module); {
-	case !found:
-		v.problem = errors.New("its module did not come")
-	case !bytes.Equal(sum[:], hash):
-		v.problem = errors.New("its module is not what its hash says")
-	default:
-		v.module = module
-	}
-	return v
-}
-
-// install puts a plan in force. Only if it cannot be as a whole is it found out
-// which modules are at fault; they are left out or replaced. What is wrong is
-// told in the end, also where all else is in force.
-func (r *replica) install(p *plan) error {
-	ctx, host := context.Background(), r.server.host
-	runs := func([]byte) error { return nil }
-	for f := range p.each {
-		r.mend(f, runs)
-	}
-	err := host.Install(ctx, p.wasm())
-	if errors.Is(err, wasm.ErrRefused) {
-		runs = func(module []byte) error { return host.Check(ctx, module) }
-		for f := range p.each {
-			r.mend(f, runs)
-		}
-		err = host.Install(ctx, p.wasm())
+	if err != nil {
+		p.notInForce(host.Chain().Uses(), err)
 	}
 	errs := []error{err}
 	for f := range p.each {
@@ -159,92 +75,55 @@ func (r *replica) install(p *plan) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return err == nil, errors.Join(errs...)
 }
 
-// mend takes what does not run out of a filter and has the last good version
-// stand in for it.
-func (r *replica) mend(f *planned, runs func(module []byte) error) {
-	for _, v := range []*planVersion{&f.current, &f.canary} {
-		if v.module == nil {
-			continue
-		}
-		if err := runs(v.module); err != nil {
-			v.module, v.problem = nil, err
-		}
-	}
-	if f.canary.module == nil {
-		f.share = 0
-	}
-	if f.current.module != nil {
-		return
-	}
-	if good := r.keep.good(f.name); good != nil && runs(good.Module) == nil {
-		f.current.module, f.current.number = good.Module, good.Version
-	} else if f.name == platformFilter {
-		f.current.module, f.current.number = filters.Platform, 0
-	}
-}
-
-// wasm is the plan as the host takes it.
-func (p *plan) wasm() wasm.Plan {
-	var to wasm.Plan
-	for _, part := range []struct {
-		from []*planned
-		to   *[]wasm.Binding
-	}{{p.chain, &to.Chain}, {p.named, &to.Named}} {
-		for _, f := range part.from {
-			if f.current.module == nil {
-				continue // as good as a filter that passes
-			}
-			b := wasm.Binding{
-				Name: f.name, Version: f.current.number, Module: f.current.module, Params: f.params, Own: own(f.current.module),
-			}
-			if f.share > 0 {
-				b.Canary = &wasm.Canary{
-					Version: f.canary.number, Module: f.canary.module, Share: f.share, Own: own(f.canary.module),
-				}
-			}
-			*part.to = append(*part.to, b)
-		}
-	}
-	return to
-}
-
-// own reports whether a module is one that we ship.
-func own(module []byte) bool { return bytes.Equal(module, filters.Platform) }
-
-// statuses is what the feed is told of the plan.
-func (p *plan) statuses() []*feedpb.FilterStatus {
-	var all []*feedpb.FilterStatus
+// leaveOut takes what was refused out of a plan, wherever it stands; not ok when
+// there is none such.
+func (r *replica) leaveOut(p *plan, refusal *wasm.Refusal) (ok bool) {
 	for f := range p.each {
-		all = append(all, f.status(&f.current, false))
-		if f.share > 0 || f.canary.problem != nil {
-			all = append(all, f.status(&f.canary, true))
+		switch {
+		case f.name != refusal.Name:
+		case refusal.Canary && f.share > 0:
+			f.canary.problem, f.canary.module, f.share = refusal.Err, nil, 0
+			ok = true
+		case !refusal.Canary && f.current.module != nil:
+			if f.current.problem == nil {
+				f.current.problem = refusal.Err
+			}
+			r.replace(f)
+			ok = true
 		}
 	}
-	return all
+	return ok
 }
 
-func (f *planned) status(v *planVersion, canary bool) *feedpb.FilterStatus {
-	status := &feedpb.FilterStatus{Name: f.name, Version: v.wanted, Canary: canary}
-	if v.module != nil {
-		hash := wasm.HashOf(v.module)
-		status.Hash = hash[:]
-	}
-	if v.problem != nil {
-		status.Error = v.problem.Error()
-	}
-	return status
-}
-
-// good is what of the plan is in force.
-func (p *plan) good() []goodFilter {
-	var all []goodFilter
-	for f := range p.each {
-		if f.current.module != nil && !own(f.current.module) {
-			all = append(all, goodFilter{Filter: f.name, Version: f.current.number, Hash: wasm.HashOf(f.current.module).String(), Module: f.current.module})
+// replace has the next best stand in for a filter's version: the one that was
+// last in force, one of ours, none.
+func (r *replica) replace(f *planned) {
+	v := &f.current
+	v.module, v.number, v.own = nil, 0, false
+	if f.stand == standsItself {
+		f.stand = standsLastGood
+		if good := r.keep.good(f.name); good != nil {
+			v.module, v.number = good.Module, good.Version
+			return
 		}
 	}
-	return all
+	if f.stand == standsLastGood {
+		f.stand = standsOurs
+		switch {
+		case f.name == platformFilter:
+			v.module, v.own = filters.Platform, true
+			return
+		case f.closed:
+			v.module, f.params = denyModule, nil // they may be what was wrong
+			return
+		}
+	}
+	f.stand = standsNothing
+	if f.canary.problem == nil && f.share > 0 {
+		f.canary.problem = errors.New("no version is in force that it could be tried beside")
+	}
+	f.canary.module, f.share = nil, 0
 }

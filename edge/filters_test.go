@@ -163,7 +163,7 @@ func TestLastGood(t *testing.T) {
 	dir := t.TempDir()
 	server := openOffline(t, dir)
 	feedSite(t, server)
-	good, bad, other := compile(t, "shop", denyAll), []byte("\x00asm\x01\x00\x00\x00junk"), compile(t, "other", passAll)
+	good, bad, other := compile(t, "shop", denyAll), junk, compile(t, "other", passAll)
 	bring(t, server, &feedpb.Chain{Bindings: []*feedpb.Binding{binding("shop", 1, good)}}, good)
 	withCanary := binding("other", 4, other)
 	withCanary.Canary = canary(5, bad, 500)
