@@ -65,14 +65,34 @@ func (k *keep) save(filters []goodFilter) error {
 	if slices.EqualFunc(filters, k.last, same) {
 		return nil
 	}
-	k.last = filters
 	data, err := json.Marshal(filters)
 	if err != nil {
 		return err
 	}
-	part := k.file + ".part"
-	if err := os.WriteFile(part, data, 0o600); err != nil {
+	if err := replaceFile(k.file, data); err != nil {
+		return err
+	}
+	k.last = filters
+	return nil
+}
+
+// replaceFile replaces a file, all at once and for good.
+func replaceFile(name string, data []byte) error {
+	part := name + ".part"
+	file, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(part, name)
+	}
+	if err != nil {
 		return errors.Join(err, os.Remove(part))
 	}
-	return os.Rename(part, k.file)
+	dir, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
