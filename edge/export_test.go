@@ -47,3 +47,10 @@ func (s *Server) Dir() string { return s.config.Dir }
 
 // CloseHost ends the filter host: no plan can be put in force any more.
 func (s *Server) CloseHost() error { return s.host.Close() }
+
+// Release lets go of the data directory for another process; Resume takes it
+// back when that has failed.
+func (s *Server) Release() error { return s.table.Release() }
+
+// Resume is what follows on Release.
+func (s *Server) Resume() error { return s.resume() }

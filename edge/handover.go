@@ -214,6 +214,8 @@ func (s *Server) resume() error {
 	if err := s.table.Resume(); err != nil {
 		return fmt.Errorf("answering from memory without updates until a restart: %w", err)
 	}
+	// The other process may have taken changes that this one never saw.
+	s.replica.refresh(everything)
 	s.startFollowing()
 	return nil
 }
