@@ -67,7 +67,7 @@ type Host struct {
 	quit     chan struct{}  // ends the mender and the restorer
 	workers  sync.WaitGroup // which Close waits for
 
-	mu     sync.Mutex       // held by Install and Close
+	mu     sync.Mutex // held by Install and Close
 	ledger ledger
 	loaded map[Hash]*Filter // what the chain in force uses, and what refused ones would
 	closed bool
