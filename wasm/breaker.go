@@ -39,14 +39,30 @@ func (l TripLimits) withDefaults() TripLimits {
 	return l
 }
 
+// slowCall is how long a call of class go may take and be none the worse; each
+// further one counts as a failure.
+const slowCall = 20 * time.Millisecond
+
 // failed counts a failure.
-func (b *breaker) failed(now time.Time) {
+func (b *breaker) failed(now time.Time) { b.fail(now, 1) }
+
+// slow counts what a call took against the filter, and reports whether it was
+// slow.
+func (b *breaker) slow(now time.Time, took time.Duration) bool {
+	n := int(took / slowCall)
+	if n > 0 {
+		b.fail(now, n)
+	}
+	return n > 0
+}
+
+func (b *breaker) fail(now time.Time, n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now.Sub(b.since) >= b.limits.Window {
 		b.since, b.count = now, 0
 	}
-	if b.count++; b.count >= b.limits.Failures || b.open.Load() {
+	if b.count += n; b.count >= b.limits.Failures || b.open.Load() {
 		b.retry = now.Add(b.limits.CoolDown)
 		b.open.Store(true)
 	}

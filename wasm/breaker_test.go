@@ -8,6 +8,7 @@ import (
 
 	"suodi/wasm"
 	"suodi/wasm/abi"
+	"suodi/wasm/meter"
 )
 
 // clock is a clock that tests set.
@@ -148,5 +149,21 @@ func TestOthersAreUnaffected(t *testing.T) {
 			t.Errorf("the next visit in slot %d: %+v", slot.Index, out)
 		}
 		slot.Release()
+	}
+}
+
+// TestSlowGoTrips: what a call of class go takes counts, so that a filter which
+// holds visits up trips long before it has failed so often.
+func TestSlowGoTrips(t *testing.T) {
+	yield := [][]byte{join(text("wasi_snapshot_preview1"), text("sched_yield"), []byte{0, 0})}
+	h := hostWith(t, wasm.Config{Slots: 1, Go: true, Meter: meter.Options{GoFuel: 2_000_000_000}})
+	install(t, h, bind(guest{body: whenBot(turning()), imports: yield}.encode())...)
+	_, f := h.Chain().At(0)
+	visits := 0
+	for ; !f.Tripped() && visits < 50; visits++ {
+		run(h, bot)
+	}
+	if !f.Tripped() || visits > 25 || f.Failures() > 25 {
+		t.Errorf("tripped %t after %d visits and %d failures", f.Tripped(), visits, f.Failures())
 	}
 }

@@ -62,6 +62,7 @@ type Host struct {
 	engines  *engines
 	slots    []Slot
 	chain    atomic.Pointer[Chain]
+	inGo     atomic.Int64 // visits in calls of class go
 	mender   mender
 	restorer restorer
 	quit     chan struct{}  // ends the mender and the restorer

@@ -3,6 +3,7 @@ package wasm
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"suodi/wasm/abi"
 )
@@ -98,11 +99,32 @@ func (s *Slot) ask(v *version, params []byte) (abi.Verdict, *instance, error) {
 			return 0, nil, ErrNoInstance
 		}
 	}
+	if f.engine == engineGo {
+		verdict, err := s.askGo(f, in, params)
+		return verdict, in, err
+	}
 	if f.image != nil {
 		s.soiled, s.owes = append(s.soiled, in), s.owes+len(in.whole)
 	}
 	verdict, err := in.call(s.host.ctx, &s.Visit, params)
 	return verdict, in, err
+}
+
+// askGo calls a filter of class go. Such calls may be long: a quarter of the
+// slots may be in them at a time, so that other visits find one, and the time
+// they take counts against the filter.
+func (s *Slot) askGo(f *Filter, in *instance, params []byte) (abi.Verdict, error) {
+	h := s.host
+	defer h.inGo.Add(-1)
+	if h.inGo.Add(1) > int64(max(1, len(h.slots)/4)) {
+		return 0, ErrNoInstance
+	}
+	began := time.Now()
+	verdict, err := in.call(h.ctx, &s.Visit, params)
+	if f.breaker.slow(h.config.Now(), time.Since(began)) {
+		s.trying = nil // not well enough to be in force again
+	}
+	return verdict, err
 }
 
 // tried ends the trial of a tripped filter, if this call was one.
