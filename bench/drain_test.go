@@ -110,7 +110,7 @@ func TestAdmin(t *testing.T) {
 		`suodi_edge_visits_total{answer="redirected"} 3`, `suodi_edge_visits_total{answer="guided"} 1`,
 		`suodi_edge_visits_total{answer="not_found"} 1`, `suodi_edge_visits_total{answer="panic"} 0`,
 		`suodi_edge_platform_visits_total{platform="browser"} 4`, `suodi_edge_links 2`, `suodi_edge_feed_connected 1`,
-		`suodi_edge_feed_stale 0`, `suodi_edge_table_saved 1`, `suodi_edge_filter_failures_total{filter="platform"} 0`,
+		`suodi_edge_feed_stale 0`, `suodi_edge_table_saved 1`, `suodi_edge_filter_tripped{filter="platform",version="1"} 0`,
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("/metrics (%d) lacks %s", status, line)

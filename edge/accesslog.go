@@ -26,6 +26,7 @@ type accessLog struct {
 	mu     sync.Mutex
 	file   *os.File
 	buffer *bufio.Writer
+	held   uint64 // lines in buffer
 }
 
 // accessLine is what a line says. Addresses are cut: IPv4 to 24 bits, IPv6 to
@@ -75,6 +76,10 @@ func (l *accessLog) close() error {
 		return nil
 	}
 	err := l.buffer.Flush()
+	if err != nil {
+		l.dropped.Add(l.held)
+	}
+	l.held = 0
 	if l.name != "-" {
 		err = errors.Join(err, l.file.Close())
 	}
@@ -98,9 +103,7 @@ func (l *accessLog) run(ctx context.Context) {
 			}
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			if l.close() != nil {
-				l.dropped.Add(1)
-			}
+			_ = l.close() // what is lost with it is counted
 			return
 		}
 	}
@@ -109,19 +112,35 @@ func (l *accessLog) run(ctx context.Context) {
 func (l *accessLog) write(line []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := l.buffer.Write(line); err != nil {
-		l.dropped.Add(1)
-		l.buffer.Reset(l.file) // a full disk may have room again
+	if len(line) > l.buffer.Available() {
+		l.empty()
+	}
+	l.held++
+	if _, err := l.buffer.Write(line); err != nil { // it is longer than the buffer
+		l.lose()
 	}
 }
 
 func (l *accessLog) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.empty()
+}
+
+// empty writes out what is buffered; mu is held.
+func (l *accessLog) empty() {
 	if err := l.buffer.Flush(); err != nil {
-		l.dropped.Add(1)
-		l.buffer.Reset(l.file)
+		l.lose()
 	}
+	l.held = 0
+}
+
+// lose counts the lines that are buffered as lost and makes a new start: a full
+// disk may have room again. mu is held.
+func (l *accessLog) lose() {
+	l.dropped.Add(l.held)
+	l.held = 0
+	l.buffer.Reset(l.file)
 }
 
 // note hands the visit's line over if the visit is in the sample.

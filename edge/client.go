@@ -48,17 +48,28 @@ func (v *visitState) forwarded(nearest netip.Addr) netip.Addr {
 		line := lines[i]
 		for len(line) > 0 {
 			at := bytes.LastIndexByte(line, ',')
-			address, err := netip.ParseAddr(text(bytes.TrimSpace(line[at+1:])))
-			if err != nil {
+			address, ok := parseForwarded(text(bytes.TrimSpace(line[at+1:])))
+			if !ok {
 				return nearest
 			}
-			if nearest = address.Unmap().WithZone(""); !v.server.trusts(nearest) {
+			if nearest = address; !v.server.trusts(nearest) {
 				return nearest
 			}
 			line = line[:max(at, 0)]
 		}
 	}
 	return nearest
+}
+
+// parseForwarded reads an address, which some proxies write with its port.
+func parseForwarded(entry string) (address netip.Addr, ok bool) {
+	address, err := netip.ParseAddr(entry)
+	if err != nil {
+		var withPort netip.AddrPort
+		withPort, err = netip.ParseAddrPort(entry)
+		address = withPort.Addr()
+	}
+	return address.Unmap().WithZone(""), err == nil
 }
 
 // text shows bytes as a string for the length of a call that keeps nothing.
@@ -82,7 +93,10 @@ func newRates(config Config) (r rates) {
 // checkRate answers visits that come too fast.
 func (v *visitState) checkRate() bool {
 	r := &v.server.rates
-	if r.all == nil && r.each == nil || v.trace != nil {
+	if v.trace != nil && v.trace.busy {
+		return v.showUnavailable(answerLimited)
+	}
+	if r.all == nil && r.each == nil || v.trace != nil && v.trace.told != nil {
 		return true
 	}
 	now := time.Now()

@@ -25,6 +25,7 @@ import (
 type trace struct {
 	told    *feedpb.ExplainVisit // what is to be assumed; nil: the request itself
 	address netip.Addr           // the same; invalid: the request's
+	busy    bool                 // too many are explained: this one is not
 	feed.Explanation
 }
 
@@ -38,7 +39,28 @@ func (s *Server) asks(header []byte) *trace {
 	if k == nil || feed.VerifyExplain(k.explain, string(header), s.now()) != nil {
 		return nil
 	}
-	return &trace{}
+	select {
+	case s.traced <- struct{}{}:
+		return &trace{}
+	default:
+		return &trace{busy: true}
+	}
+}
+
+// maxTraced is how many visits may be explained at a time: each holds a slot
+// while new instances are made for it, which takes a thousand times a visit's
+// time.
+const maxTraced = 4
+
+// endTrace answers with the explanation, but for a visit that came too fast to
+// be explained.
+func (v *visitState) endTrace() {
+	if v.answer != answerLimited {
+		v.sendExplanation()
+	}
+	if v.trace.told == nil && !v.trace.busy {
+		<-v.server.traced
+	}
 }
 
 // step notes a step and how long it took.
@@ -141,7 +163,7 @@ func (v *visitState) sendExplanation() {
 }
 
 // Explain serves a visit that control asks about.
-func (r *replica) Explain(_ context.Context, told *feedpb.ExplainVisit) (*feed.Explanation, error) {
+func (r *replica) Explain(wait context.Context, told *feedpb.ExplainVisit) (*feed.Explanation, error) {
 	t := &trace{told: told}
 	if told.GetIp() != "" {
 		address, err := netip.ParseAddr(told.GetIp())
@@ -152,6 +174,12 @@ func (r *replica) Explain(_ context.Context, told *feedpb.ExplainVisit) (*feed.E
 	}
 	if country := told.GetCountry(); country != "" && len(country) != 2 {
 		return nil, fmt.Errorf("country %q: want two letters", country)
+	}
+	select {
+	case r.server.traced <- struct{}{}:
+		defer func() { <-r.server.traced }()
+	case <-wait.Done():
+		return nil, wait.Err()
 	}
 	ctx := &fasthttp.RequestCtx{}
 	ctx.Init(&fasthttp.Request{}, nil, nil)

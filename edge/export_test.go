@@ -54,3 +54,21 @@ func (s *Server) Release() error { return s.table.Release() }
 
 // Resume is what follows on Release.
 func (s *Server) Resume() error { return s.resume() }
+
+// Unlogged returns how many lines the access log has lost.
+func (s *Server) Unlogged() uint64 { return s.log.dropped.Load() }
+
+// HoldTraces has as many visits explained as may be at a time, until release.
+func (s *Server) HoldTraces() (release func()) {
+	for range maxTraced {
+		s.traced <- struct{}{}
+	}
+	return func() {
+		for range maxTraced {
+			<-s.traced
+		}
+	}
+}
+
+// Leave has the server behave as when another process answers new connections.
+func (s *Server) Leave() { s.leaving.Store(true) }

@@ -22,7 +22,7 @@ import (
 )
 
 // compile makes a module of the rules of a set.
-func compile(t *testing.T, name, ruleText string) []byte {
+func compile(t testing.TB, name, ruleText string) []byte {
 	t.Helper()
 	set, err := rules.Parse([]byte("name: " + name + "\nrules:\n" + ruleText))
 	check(t, err)
@@ -42,7 +42,7 @@ const (
 var fleetSecret = bytes.Repeat([]byte{7}, feed.SecretSize)
 
 // bring tells the edge a chain with its modules, and the fleet's secret.
-func bring(t *testing.T, server *edge.Server, chain *feedpb.Chain, modules ...[]byte) {
+func bring(t testing.TB, server *edge.Server, chain *feedpb.Chain, modules ...[]byte) {
 	t.Helper()
 	entries := []*feedpb.Entry{{Bucket: feed.BucketChain, Key: []byte(feed.SecretKey), Value: fleetSecret}}
 	for _, m := range modules {
@@ -63,7 +63,13 @@ func canary(version uint32, module []byte, share uint32, edges ...string) *feedp
 }
 
 // bindLink adds a link that binds filters.
-func bindLink(t *testing.T, server *edge.Server, slug string, bindings ...link.Binding) {
+func bindLink(t testing.TB, server *edge.Server, slug string, bindings ...link.Binding) {
+	t.Helper()
+	bindLinkOn(t, server, siteDomain, slug, bindings...)
+}
+
+// bindLinkOn is bindLink for a domain.
+func bindLinkOn(t testing.TB, server *edge.Server, domain link.Domain, slug string, bindings ...link.Binding) {
 	t.Helper()
 	_, held := server.Replica().Held()
 	record, err := link.EncodeRecord(link.RecordFields{
@@ -71,7 +77,7 @@ func bindLink(t *testing.T, server *edge.Server, slug string, bindings ...link.B
 		Revision: link.Revision{Epoch: held.Epoch, Index: held.Index + 1},
 	})
 	check(t, err)
-	key := link.Key{Domain: siteDomain, Slug: link.Slug(slug)}.Bytes()
+	key := link.Key{Domain: domain, Slug: link.Slug(slug)}.Bytes()
 	change(t, server, &feedpb.Entry{Bucket: uint32(link.Bucket(key)), Key: key, Value: record})
 }
 

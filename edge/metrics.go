@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"strconv"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,13 +21,14 @@ type metrics struct {
 	server  *Server
 	refused atomic.Uint64 // requests that could not be read
 
-	visits, platforms, unreadable             *prometheus.Desc
-	links, saving, connected, stale           *prometheus.Desc
-	revision, head, filterFailures, filterBad *prometheus.Desc
-	cacheMisses, parsed, dropped              *prometheus.Desc
-	open, turnedAway, unlogged                *prometheus.Desc
-	certExpiry, certBad                       *prometheus.Desc
-	tableBytes, changed, folds, quarantined   *prometheus.Desc
+	visits, platforms, unreadable           *prometheus.Desc
+	links, saving, connected, stale         *prometheus.Desc
+	revision, head                          *prometheus.Desc
+	verdicts, erred, tripped, filterBad     *prometheus.Desc
+	cacheMisses, parsed, dropped            *prometheus.Desc
+	open, turnedAway, unlogged              *prometheus.Desc
+	certExpiry, certBad                     *prometheus.Desc
+	tableBytes, changed, folds, quarantined *prometheus.Desc
 }
 
 func newMetrics(s *Server) *metrics {
@@ -34,30 +36,32 @@ func newMetrics(s *Server) *metrics {
 		return prometheus.NewDesc("suodi_edge_"+name, help, labels, nil)
 	}
 	return &metrics{
-		server:         s,
-		visits:         desc("visits_total", "Visits by what became of them.", "answer"),
-		platforms:      desc("platform_visits_total", "Visits to links by the visitor's most specific platform.", "platform"),
-		unreadable:     desc("unreadable_requests_total", "Requests that were refused before they could be read."),
-		links:          desc("links", "Links in the table."),
-		saving:         desc("table_saved", "1 when the table on disk is the one in memory."),
-		connected:      desc("feed_connected", "1 when the feed is up."),
-		stale:          desc("feed_stale", "1 when nothing was heard for 10 seconds."),
-		revision:       desc("revision_index", "Index of the revision in force."),
-		head:           desc("feed_head_index", "Index of the newest revision the feed told of."),
-		filterFailures: desc("filter_failures_total", "Visits a filter broke on.", "filter"),
-		filterBad:      desc("filters_refused", "1 when a filter, domain or catalog in force is not the one it should be."),
-		tableBytes:     desc("table_bytes", "Bytes of the table: its base file, what of it is mapped, its index and changes in memory, the log of changes on disk.", "part"),
-		changed:        desc("table_changed_links", "Links that changed since the base of the table."),
-		folds:          desc("table_folds_total", "Attempts to fold changes into a new base.", "result"),
-		quarantined:    desc("table_quarantines_total", "Damaged table files that were put aside."),
-		cacheMisses:    desc("classifier_misses_total", "User agents that were not remembered."),
-		parsed:         desc("classifier_parsed_total", "User agents parsed for browser and system versions."),
-		open:           desc("connections", "Connections of visitors that are open."),
-		turnedAway:     desc("connections_refused_total", "Connections over the limits."),
-		unlogged:       desc("access_log_dropped_total", "Lines that the access log could not take."),
-		certExpiry:     desc("certificate_expiry_seconds", "When a certificate in force ends, in Unix time.", "file"),
-		certBad:        desc("certificate_refused", "1 when a certificate's files are not what is in force.", "file"),
-		dropped:        desc("classifier_dropped_total", "User agents not parsed because too many waited."),
+		server:      s,
+		visits:      desc("visits_total", "Visits by what became of them.", "answer"),
+		platforms:   desc("platform_visits_total", "Visits to links by the visitor's most specific platform.", "platform"),
+		unreadable:  desc("unreadable_requests_total", "Requests that were refused before they could be read."),
+		links:       desc("links", "Links in the table."),
+		saving:      desc("table_saved", "1 when the table on disk is the one in memory."),
+		connected:   desc("feed_connected", "1 when the feed is up."),
+		stale:       desc("feed_stale", "1 when nothing was heard for 10 seconds."),
+		revision:    desc("revision_index", "Index of the revision in force."),
+		head:        desc("feed_head_index", "Index of the newest revision the feed told of."),
+		verdicts:    desc("filter_verdicts_total", "What filters said of visits; failed where one broke or was not called.", "filter", "version", "verdict"),
+		erred:       desc("filter_erred_total", "Verdicts of filters on whose way a condition could not be decided.", "filter", "version"),
+		tripped:     desc("filter_tripped", "1 when a filter broke so often that it is not called.", "filter", "version"),
+		filterBad:   desc("filters_refused", "1 when a filter, domain or catalog in force is not the one it should be."),
+		tableBytes:  desc("table_bytes", "Bytes of the table: its base file, what of it is mapped, its index and changes in memory, the log of changes on disk.", "part"),
+		changed:     desc("table_changed_links", "Links that changed since the base of the table."),
+		folds:       desc("table_folds_total", "Attempts to fold changes into a new base.", "result"),
+		quarantined: desc("table_quarantines_total", "Damaged table files that were put aside."),
+		cacheMisses: desc("classifier_misses_total", "User agents that were not remembered."),
+		parsed:      desc("classifier_parsed_total", "User agents parsed for browser and system versions."),
+		open:        desc("connections", "Connections of visitors that are open."),
+		turnedAway:  desc("connections_refused_total", "Connections over the limits."),
+		unlogged:    desc("access_log_dropped_total", "Lines that the access log could not take."),
+		certExpiry:  desc("certificate_expiry_seconds", "When a certificate in force ends, in Unix time.", "file"),
+		certBad:     desc("certificate_refused", "1 when a certificate's files are not what is in force.", "file"),
+		dropped:     desc("classifier_dropped_total", "User agents not parsed because too many waited."),
 	}
 }
 
@@ -65,7 +69,7 @@ func newMetrics(s *Server) *metrics {
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		m.visits, m.platforms, m.unreadable, m.links, m.saving, m.connected, m.stale, m.revision, m.head,
-		m.filterFailures, m.filterBad, m.cacheMisses, m.parsed, m.dropped,
+		m.verdicts, m.erred, m.tripped, m.filterBad, m.cacheMisses, m.parsed, m.dropped,
 		m.open, m.turnedAway, m.unlogged, m.certExpiry, m.certBad,
 		m.tableBytes, m.changed, m.folds, m.quarantined,
 	} {
@@ -129,15 +133,29 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	_, held := s.table.Held()
 	gauge(m.revision, float64(held.Index))
 	gauge(m.head, float64(health.head.Index))
-	chain := s.host.Chain()
-	for i := range chain.Len() {
-		name, filter := chain.At(i)
-		counter(m.filterFailures, filter.Failures(), name)
-	}
+	m.collectFilters(counter, flag)
 	stats := s.classifier.Stats()
 	counter(m.cacheMisses, stats.Misses)
 	counter(m.parsed, stats.Parsed)
 	counter(m.dropped, stats.Dropped)
+}
+
+// collectFilters reads what the filters in force have said; the counts of one
+// that comes back go on.
+func (m *metrics) collectFilters(
+	counter func(d *prometheus.Desc, value uint64, labels ...string), flag func(d *prometheus.Desc, on bool, labels ...string),
+) {
+	for _, use := range m.server.host.Chain().Uses() {
+		tally, version := use.Tally(), strconv.FormatUint(uint64(use.Version), 10)
+		for verdict, count := range map[string]uint64{
+			"pass": tally.Passed, "allow": tally.Allowed, "deny": tally.Denied, "guide": tally.Guided, "route": tally.Routed,
+			"failed": tally.Failed,
+		} {
+			counter(m.verdicts, count, use.Name, version, verdict)
+		}
+		counter(m.erred, tally.Erred, use.Name, version)
+		flag(m.tripped, use.Filter.Tripped(), use.Name, version)
+	}
 }
 
 // collectTable reads what the table holds.

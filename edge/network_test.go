@@ -143,6 +143,8 @@ func TestRateByAddress(t *testing.T) {
 		{"what the client wrote itself", proxied, []string{"192.0.2.1", "203.0.113.1, 192.0.2.1", "203.0.113.2,192.0.2.1"}, []int{302, 302, 429}},
 		{"two proxies", proxied, []string{"192.0.2.1, 10.1.1.1", "192.0.2.1,10.1.1.2", "192.0.2.1", "192.0.2.9, 10.1.1.1"}, []int{302, 302, 429, 302}},
 		{"IPv6", proxied, []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1"}, []int{302, 302, 429, 302}},
+		{"with ports", proxied, []string{"192.0.2.1:567", "192.0.2.1:568", "192.0.2.2:1", "192.0.2.1"}, []int{302, 302, 302, 429}},
+		{"IPv6 with ports", proxied, []string{"[2001:db8::1]:443", "[2001:db8::2]:444", "[2001:db8:0:1::1]:443", "2001:db8::1"}, []int{302, 302, 302, 429}},
 		{"no address: the proxy's", proxied, []string{"unknown", "_hidden", ""}, []int{302, 302, 429}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -227,6 +229,25 @@ func TestAccessLogSample(t *testing.T) {
 	}
 	if lines := accessLines(t, server, file); len(lines) != 3 {
 		t.Errorf("%d lines of 9 visits", len(lines))
+	}
+}
+
+// Lines that a full disk cannot take are counted, each of them.
+func TestAccessLogOnFullDisk(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Logf("no %s here: %v", full, err)
+		return
+	}
+	server := openSite(t, func(c *edge.Config) { c.AccessLog = full })
+	for range 9 {
+		if r := askOnce(t, server, "/plain"); r.StatusCode != 302 {
+			t.Errorf("status %d", r.StatusCode)
+		}
+	}
+	check(t, server.Close())
+	if n := server.Unlogged(); n != 9 {
+		t.Errorf("%d lines of 9 are counted as lost", n)
 	}
 }
 

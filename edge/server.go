@@ -54,7 +54,8 @@ type Server struct {
 	keys       atomic.Pointer[keys]  // of the fleet; nil until its secret is known
 	country    *country.Database
 	samples    samples
-	visits     []visitState // one a slot
+	traced     chan struct{} // holds one for each visit that is being explained
+	visits     []visitState  // one a slot
 	replica    *replica
 	metrics    *metrics
 	registry   *prometheus.Registry
@@ -125,6 +126,7 @@ func Open(config Config) (server *Server, err error) {
 // prepare makes everything but the listeners.
 func (s *Server) prepare() (err error) {
 	logger := s.config.Logger
+	s.traced = make(chan struct{}, maxTraced)
 	if s.host, err = wasm.NewHost(wasm.Config{Go: s.config.GoFilters}); err != nil {
 		return err
 	}

@@ -146,7 +146,10 @@ func (v *visitor) visit() {
 // stubConn is the connection of a visitor without network.
 type stubConn struct{ net.Conn }
 
-func (stubConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
+// stubPeer is made once, as a connection's is.
+var stubPeer = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
+
+func (stubConn) RemoteAddr() net.Addr { return stubPeer }
 func (stubConn) LocalAddr() net.Addr  { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 80} }
 
 func (stubConn) SetDeadline(time.Time) error      { return nil }

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"bytes"
+
 	"github.com/valyala/fasthttp"
 
 	"suodi/control/link"
@@ -89,10 +91,15 @@ func (v *visitState) decided() bool {
 	if v.outcome.Action == abi.Route {
 		v.readRoute()
 	}
-	if err := v.outcome.Err; err != nil && err != abi.ErrTooLarge && v.outcome.Filter.Failures() == 1 && v.trace == nil { //nolint:errorlint // as above
+	if err := v.outcome.Err; err != nil && broke(err) && v.outcome.Filter.Failures() == 1 && v.trace == nil {
 		v.server.config.Logger.Error("filter broke on a visit", "error", err)
 	}
 	return v.outcome.Action != abi.Pass
+}
+
+// broke reports whether an outcome's error is of a filter that was called.
+func broke(err error) bool {
+	return err != abi.ErrTooLarge && err != wasm.ErrTripped && err != wasm.ErrNoInstance //nolint:errorlint // as outcomes hold them
 }
 
 func (v *visitState) askChain(from int) wasm.Outcome {
@@ -115,13 +122,20 @@ func (v *visitState) askBound(b *boundFilter) wasm.Outcome {
 }
 
 // readRoute checks where a filter routes the visit; a bad URL is the filter's
-// failure.
+// failure. What was checked last in this slot, with the same domains, needs no
+// second look: most filters lead to few places.
 func (v *visitState) readRoute() {
+	if v.trace == nil && v.world == v.routeIn && bytes.Equal(v.outcome.URL, v.routeFrom) {
+		v.slot.Accept(v.chain, &v.outcome)
+		return
+	}
+	v.routeIn = nil
 	destination, err := link.ParseDestination(string(v.outcome.URL), link.DestinationPolicy{OwnDomains: v.world.owns})
 	switch {
 	case err == nil:
 		v.route = append(v.route[:0], destination.URL...)
 		if v.trace == nil {
+			v.routeIn, v.routeFrom = v.world, append(v.routeFrom[:0], v.outcome.URL...)
 			v.slot.Accept(v.chain, &v.outcome)
 		}
 	case v.trace != nil:

@@ -46,6 +46,9 @@ type visitState struct {
 	shortURL []byte // as a guide shows it
 	route    []byte // where a filter routes the visit, checked
 
+	routeFrom []byte // what the filter gave for route
+	routeIn   *world // with whose domains it was checked; nil: it was not
+
 	count counters
 }
 
@@ -122,13 +125,13 @@ func (v *visitState) end() {
 		v.ctx.SetStatusCode(fasthttp.StatusInternalServerError)
 		v.answer = answerPanic
 	}
+	if v.trace == nil {
+		v.note()
+	} else {
+		v.endTrace()
+	}
 	if v.server.leaving.Load() {
 		v.ctx.SetConnectionClose()
-	}
-	if v.trace != nil {
-		v.sendExplanation()
-	} else {
-		v.note()
 	}
 	slot := v.slot
 	v.ctx, v.slot, v.world, v.chain, v.domain, v.record, v.trace = nil, nil, nil, nil, nil, nil, nil

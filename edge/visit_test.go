@@ -26,7 +26,7 @@ func status(t *testing.T, server *edge.Server, path string) int {
 }
 
 // change feeds the edge one more revision.
-func change(t *testing.T, server *edge.Server, entries ...*feedpb.Entry) {
+func change(t testing.TB, server *edge.Server, entries ...*feedpb.Entry) {
 	t.Helper()
 	_, held := server.Replica().Held()
 	check(t, server.Replica().Delta(&feedpb.Delta{

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"suodi/wasm"
 	"suodi/wasm/abi"
@@ -102,6 +103,11 @@ func TestNamed(t *testing.T) {
 	for _, params := range []string{"", `{"a":12}`, `{"a":1}`} {
 		if out := slot.Call(chain, counts, []byte(params)); out.Action != abi.Deny || int(out.Code) != len(params) || out.At != counts || out.Version != 2 {
 			t.Errorf("with %d bytes of params: %+v", len(params), out)
+		}
+	}
+	for deadline := time.Now().Add(10 * time.Second); wasm.Instances(h, counts) < 1+4; { // the mender is at work
+		if time.Now().After(deadline) {
+			t.Fatal("no spare instances are made")
 		}
 	}
 	if n := testing.AllocsPerRun(100, func() {
