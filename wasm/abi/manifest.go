@@ -55,7 +55,7 @@ const (
 type Param struct {
 	Type     string `json:"type"` // string, int or bool
 	Required bool   `json:"required,omitempty"`
-	Secret   bool   `json:"secret,omitempty"`  // never returned by the API
+	Secret   bool   `json:"secret,omitempty"`  // never returned by the API; has no default
 	Default  any    `json:"default,omitempty"` // of the type; what a binding without it gives
 	Doc      string `json:"doc,omitempty"`
 }
@@ -120,6 +120,9 @@ func (m Manifest) validate() error {
 		}
 		if p.Type != "string" && p.Type != "int" && p.Type != "bool" {
 			return fmt.Errorf("manifest: parameter %q: type %q: want string, int or bool", name, p.Type)
+		}
+		if p.Default != nil && p.Secret {
+			return fmt.Errorf("manifest: parameter %q: a secret has no default: the manifest tells it to everybody", name)
 		}
 		if p.Default != nil {
 			if _, err := p.value(p.Default); err != nil {

@@ -48,6 +48,7 @@ func TestParseManifest(t *testing.T) {
 		{"parameter without type", `{"name":"x","abi":1,"params":{"a":{}}}`, "type"},
 		{"parameter of unknown type", `{"name":"x","abi":1,"params":{"a":{"type":"float"}}}`, "float"},
 		{"default of another type", `{"name":"x","abi":1,"params":{"a":{"type":"int","default":"3"}}}`, "default"},
+		{"secret with a default", `{"name":"x","abi":1,"params":{"a":{"type":"string","secret":true,"default":"b"}}}`, "a secret has no default"},
 		{"unknown page", `{"name":"x","abi":1,"codes":{"1":{"page":"home"}}}`, "home"},
 		{"code too large", `{"name":"x","abi":1,"codes":{"16777216":{}}}`, "16777216"},
 		{"code negative", `{"name":"x","abi":1,"codes":{"-1":{}}}`, "-1"},

@@ -111,7 +111,8 @@ func parseParams(given []byte) (map[string]any, error) {
 	return values, nil
 }
 
-// value returns a value of the parameter's type as JSON.
+// value returns a value of the parameter's type as JSON. Its errors do not tell
+// a secret.
 func (p Param) value(value any) (string, error) {
 	switch v := value.(type) {
 	case bool:
@@ -131,11 +132,17 @@ func (p Param) value(value any) (string, error) {
 			return "", errors.New("not valid UTF-8")
 		}
 		for _, r := range v {
+			if (r < 0x20 || r == 0x7f || r == '"' || r == '\\') && p.Secret {
+				return "", errors.New("a string may not hold quotation marks, backslashes or control characters: filters read it without unescaping")
+			}
 			if r < 0x20 || r == 0x7f || r == '"' || r == '\\' {
 				return "", fmt.Errorf("a string may not hold %q: filters read it without unescaping", r)
 			}
 		}
 		return `"` + v + `"`, nil
+	}
+	if p.Secret {
+		return "", fmt.Errorf("the value is not of type %s", p.Type)
 	}
 	return "", fmt.Errorf("%v is not of type %s", value, p.Type)
 }

@@ -73,3 +73,17 @@ func TestHideSecrets(t *testing.T) {
 		t.Errorf("of none: %s, %v", got, err)
 	}
 }
+
+// What is wrong with a secret is said without it.
+func TestErrorsTellNoSecret(t *testing.T) {
+	for kind, given := range map[string]string{"int": `{"key":"sesame"}`, "bool": `{"key":"sesame"}`, "string": `{"key":"sesame\\"}`} {
+		_, err := abi.CanonicalParams(map[string]abi.Param{"key": {Type: kind, Secret: true}}, []byte(given))
+		if err == nil || strings.Contains(err.Error(), "sesame") || !strings.Contains(err.Error(), `"key"`) {
+			t.Errorf("as %s: %v", kind, err)
+		}
+	}
+	_, err := abi.CanonicalParams(map[string]abi.Param{"key": {Type: "int", Secret: true}}, []byte(`{"key":["sesame"]}`))
+	if err == nil || strings.Contains(err.Error(), "sesame") {
+		t.Errorf("a list: %v", err)
+	}
+}

@@ -64,6 +64,8 @@ func (r *reader) param(name string, n *yaml.Node) (p abi.Param) {
 		}
 	case standard != nil && p.Required:
 		r.fail(standard, "a parameter that is required has no use for a default")
+	case standard != nil && p.Secret:
+		r.fail(standard, "a parameter that is secret has no default: everybody may read it here")
 	case standard != nil && p.Default != nil:
 		if _, err := abi.CanonicalParams(map[string]abi.Param{name: p}, nil); err != nil {
 			r.fail(standard, "%v", err)
