@@ -56,6 +56,31 @@ func Bound(r raftstore.Reader, filter string) (Binders, error) {
 	return b, err
 }
 
+// BoundLinks calls yield with what each link that binds a filter by name gives
+// it, MaxBound links at most.
+func BoundLinks(r raftstore.Reader, filter string, yield func(params []byte)) error {
+	prefix, n := boundKey(filter, nil), 0
+	err := each(r, prefix, func(k, _ []byte) error {
+		l := &statepb.Link{}
+		if _, _, err := get(r, linkKey(k[len(prefix):]), l); err != nil {
+			return err
+		}
+		for _, b := range l.GetFilters() {
+			if b.GetName() == filter {
+				yield(b.GetParams())
+			}
+		}
+		if n++; n == MaxBound {
+			return errStop
+		}
+		return nil
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
 // FromBindings and ToBindings translate between bindings in the language of
 // links and as they are stored.
 func FromBindings(bindings []link.Binding) []*feedpb.FilterBinding {

@@ -365,3 +365,24 @@ func (c *cluster) inChain(name string) (found *feedpb.Binding) {
 	}
 	return found
 }
+
+// A parameter that was secret in any version is so for good.
+func TestSecretsAreRemembered(t *testing.T) {
+	c := seeded(t)
+	for _, test := range []struct {
+		manifest string
+		want     []string
+	}{
+		{`{"params":{"b":{"secret":true},"c":{}}}`, []string{"b"}},
+		{`{"params":{"c":{"secret":true},"a":{"secret":true},"b":{}}}`, []string{"a", "b", "c"}},
+		{`{}`, []string{"a", "b", "c"}},
+		{`no JSON`, []string{"a", "b", "c"}},
+	} {
+		op := stage("x", "module "+test.manifest, false)
+		op.GetStageFilter().Manifest = []byte(test.manifest)
+		c.done(op)
+		if got := c.filter("x").GetSecrets(); !slices.Equal(got, test.want) {
+			t.Errorf("after %s: %q; want %q", test.manifest, got, test.want)
+		}
+	}
+}

@@ -72,6 +72,7 @@ func (a *applying) stageFilter(op *statepb.StageFilter) (*statepb.Outcome, error
 	if fresh {
 		m.Newest++
 		version.Number = m.GetNewest()
+		m.rememberSecrets(version)
 		if err := a.putVersion(op, version); err != nil {
 			return nil, err
 		}
