@@ -21,8 +21,12 @@ const hidden = `"***"`
 
 // taker is a filter as those who bind it see it.
 type taker struct {
-	name      string
-	manifests [][]byte // of the versions it may run as, the one in force first
+	name    string
+	secrets []string // parameters that were secret in any version
+	// runs are the versions in force and on trial, in this order; next is the one
+	// staged, or the newest where there is no other. One that is nil is none.
+	runs []*statepb.FilterVersion
+	next *statepb.FilterVersion
 }
 
 // readTakers reads the filters that may be bound.
@@ -33,60 +37,102 @@ func readTakers(r raftstore.Reader) (map[string]taker, error) {
 	}
 	takers := make(map[string]taker, len(filters))
 	for _, f := range filters {
-		t := taker{name: f.GetName()}
-		for i, number := range runsAs(f.Filter) {
-			// The newest one counts only where there is no other.
-			if number == 0 || i == 3 && len(t.manifests) > 0 {
-				continue
-			}
-			version, err := state.GetVersion(r, f.GetName(), number)
-			if err != nil {
-				return nil, err
-			}
-			t.manifests = append(t.manifests, version.GetManifest())
+		if takers[f.GetName()], err = readTaker(r, f.Filter); err != nil {
+			return nil, err
 		}
-		takers[f.GetName()] = t
 	}
 	return takers, nil
 }
 
-func runsAs(f *statepb.Filter) [4]uint32 {
-	return [4]uint32{f.GetCurrent(), f.GetCanary().GetVersion(), f.GetStaged(), f.GetNewest()}
+func readTaker(r raftstore.Reader, f *statepb.Filter) (t taker, err error) {
+	t = taker{name: f.GetName(), secrets: f.GetSecrets()}
+	for _, number := range [2]uint32{f.GetCurrent(), f.GetCanary().GetVersion()} {
+		if number == 0 {
+			continue
+		}
+		version, err := state.GetVersion(r, f.GetName(), number)
+		if err != nil {
+			return t, err
+		}
+		t.runs = append(t.runs, version)
+	}
+	next := f.GetStaged()
+	if next == 0 && len(t.runs) == 0 {
+		next = f.GetNewest()
+	}
+	if next != 0 {
+		t.next, err = state.GetVersion(r, f.GetName(), next)
+	}
+	return t, err
 }
 
-// declared returns the parameters that a manifest declares.
-func declared(manifest []byte) (map[string]abi.Param, error) {
+// declared returns the parameters that a manifest declares. Those of the names
+// given are secret, whatever it says.
+func declared(manifest []byte, secrets []string) (map[string]abi.Param, error) {
 	if len(manifest) == 0 {
 		return nil, nil // a module without a manifest takes none
 	}
 	m, err := abi.ParseManifest(manifest)
+	for _, name := range secrets {
+		if p, ok := m.Params[name]; ok {
+			p.Secret = true
+			m.Params[name] = p
+		}
+	}
 	return m.Params, err
 }
 
-// canonical returns given params as the filter is handed them, or what is wrong
-// with them. A version that is staged or on trial may take what the one in force
-// does not: both are asked, the one in force first. had are the params that are
-// stored, which hold what is given as hidden.
-func (t taker) canonical(field string, given, had []byte) ([]byte, *link.FieldError) {
-	var first *link.FieldError
-	for _, manifest := range t.manifests {
-		params, err := declared(manifest)
+// takes returns the parameters of the versions that run, in the order of runs,
+// and all that may be given: those and the ones of next that none of them has.
+// Of all nothing is required, and nothing has a default.
+func (t taker) takes() (runs []map[string]abi.Param, all map[string]abi.Param, err error) {
+	versions := t.runs
+	if t.next != nil {
+		versions = append(slices.Clip(versions), t.next)
+	}
+	all = map[string]abi.Param{}
+	for i, v := range versions {
+		params, err := declared(v.GetManifest(), t.secrets)
 		if err != nil {
-			return nil, &link.FieldError{Field: field, Reason: "cannot be checked: " + err.Error(), Hint: "push the filter again"}
+			return nil, nil, err
 		}
-		whole, wrong := unhide(field, params, given, had)
-		if wrong == nil {
-			canonical, err := abi.CanonicalParams(params, whole)
-			if err == nil {
-				return canonical, nil
+		if i < max(len(t.runs), 1) {
+			runs = append(runs, params)
+		}
+		for name, p := range params {
+			if _, ok := all[name]; !ok {
+				p.Required, p.Default = false, nil
+				all[name] = p
 			}
-			wrong = paramProblem(field, t.name, err)
-		}
-		if first == nil {
-			first = wrong
 		}
 	}
-	return nil, first
+	return runs, all, nil
+}
+
+// canonical returns given params as the filter is handed them, or what is wrong
+// with them. They must suit every version in force or on trial; where there is
+// none, the one that promote would put in force. What only the version staged
+// takes may be given ahead, for those that run do not look at it; it gives
+// nothing itself before it is promoted. had are the params that are stored,
+// which hold what is given as hidden.
+func (t taker) canonical(field string, given, had []byte) ([]byte, *link.FieldError) {
+	runs, all, err := t.takes()
+	if err != nil {
+		return nil, &link.FieldError{Field: field, Reason: "cannot be checked: " + err.Error(), Hint: "push the filter again"}
+	}
+	whole, wrong := unhide(field, all, given, had)
+	if wrong != nil {
+		return nil, wrong
+	}
+	if whole, err = abi.CanonicalParams(all, whole); err != nil {
+		return nil, paramProblem(field, t.name, err)
+	}
+	for _, params := range runs {
+		if whole, err = complete(params, whole); err != nil {
+			return nil, paramProblem(field, t.name, err)
+		}
+	}
+	return whole, nil
 }
 
 // paramProblem is what is wrong with one parameter, or with all of them.
@@ -140,22 +186,14 @@ func object(values map[string]json.RawMessage) []byte {
 	return append(b, '}')
 }
 
-// show returns stored params without secrets.
+// show returns stored params without what is secret, or was in any version.
 func (t taker) show(params []byte) json.RawMessage {
 	if len(params) == 0 {
 		return nil
 	}
-	// Secret in any version that it may run as is secret.
-	all := map[string]abi.Param{}
-	for _, manifest := range t.manifests {
-		declared, err := declared(manifest)
-		if err != nil {
-			return json.RawMessage(`{}`)
-		}
-		for name, p := range declared {
-			p.Secret = p.Secret || all[name].Secret
-			all[name] = p
-		}
+	_, all, err := t.takes()
+	if err != nil {
+		return json.RawMessage(`{}`)
 	}
 	shown, err := abi.HideSecrets(all, params)
 	if err != nil {

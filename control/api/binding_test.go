@@ -36,12 +36,82 @@ func TestChainParams(t *testing.T) {
 	} {
 		n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":`+body+`}`).problem(422, want)
 	}
+	// What only the version staged takes is given ahead, and must suit it.
+	n.push("x", module(manifest("x", `{"limit":{"type":"string","default":"a"},"hat":{"type":"int","default":1}}`), 0)).want(201)
+	n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":{"x":{"limit":"abc"}}}`).problem(422, "params.x.limit", "not of type int")
+	n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":{"x":{"hat":"abc"}}}`).problem(422, "params.x.hat", "not of type int")
+	n.do("POST", "/v1/filters/x/promote", "").problem(409, "limit", "another name")
+	n.do("POST", "/v1/filters/x/promote", `{"canary":{"percent":5}}`).problem(409, "limit", "another name")
+	n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":{"x":{"limit":5}}}`).want(200).is("map[limit:5]", "params", "x")
+	given(`{"limit":5}`) // and not what the version staged has as default
 	// A version that asks for more is not put in force before it is given that.
 	n.push("x", module(manifest("x", `{"limit":{"type":"int"},"shoe":{"type":"int","required":true}}`), 0)).want(201)
 	n.do("POST", "/v1/filters/x/promote", "").problem(409, "shoe", "PUT /v1/chain")
 	n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":{"x":{"limit":6,"shoe":42}}}`).want(200)
-	n.do("POST", "/v1/filters/x/promote", "").want(200).is("2", "current")
+	n.do("POST", "/v1/filters/x/promote", "").want(200).is("3", "current").is(nil, "note")
 	n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":{"x":{}}}`).problem(422, "params.x.shoe", "required")
+}
+
+// Both versions get what a binding gives while one is on trial.
+func TestParamsSuitTheCanaryToo(t *testing.T) {
+	n := open(t)
+	n.push("x?promote=all", module(manifest("x", `{"limit":{"type":"int"}}`), 0)).want(201)
+	n.push("x?promote=canary", module(manifest("x", `{"limit":{"type":"int","required":true}}`), 0)).problem(409, "limit", "required")
+	n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":{"x":{"limit":1}}}`).want(200)
+	n.push("x?promote=canary", module(manifest("x", `{"limit":{"type":"int","required":true}}`), 0)).want(201)
+	n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":{"x":{}}}`).problem(422, "params.x.limit", "required")
+	n.do("POST", "/v1/links", `{"url":"https://example.org/","filters":[{"name":"x"}]}`).problem(422, "filters[0].params.limit", "required")
+}
+
+// Whoever promotes a version is told which bindings it does not suit.
+func TestMisfits(t *testing.T) {
+	n := open(t)
+	n.push("x?promote=all&chain=no", module(manifest("x", `{"limit":{"type":"int"}}`), 0)).want(201).is(nil, "note")
+	for _, slug := range []string{"a", "b", "c"} {
+		n.do("POST", "/v1/links", `{"slug":"`+slug+`","url":"https://example.org/","filters":[{"name":"x","params":{"limit":4}}]}`).want(201)
+	}
+	n.do("PUT", "/v1/domains/b.example", `{"filters":[{"name":"x"}]}`).want(200)
+	n.push("x", module(manifest("x", `{"limit":{"type":"int"},"shoe":{"type":"int","required":true}}`), 0)).want(201)
+	n.do("PATCH", "/v1/links/go.example.com/c", `{"filters":[{"name":"x","params":{"limit":4,"shoe":42}}]}`).want(200) // ahead
+	n.do("GET", "/v1/filters/x", "").want(200).is(nil, "note")
+	note := n.do("POST", "/v1/filters/x/promote", "").want(200).is("2", "current").get("note")
+	if want := `bound with params that do not suit the version that runs there: domain b.example, 2 links (parameter "shoe": is required); change them there`; note != want {
+		t.Errorf("note %q; want %q", note, want)
+	}
+	n.do("PUT", "/v1/domains/b.example", `{"filters":[{"name":"x","params":{"shoe":1}}]}`).want(200)
+	n.do("DELETE", "/v1/links/go.example.com/a", "").want(204)
+	if note, _ := n.do("GET", "/v1/filters/x", "").get("note").(string); !strings.Contains(note, ": 1 link (") {
+		t.Errorf("note %q", note)
+	}
+}
+
+// What was given for a secret stays one when a later version does not call it
+// so, in every answer and in what is said of mistakes.
+func TestFormerSecretsAreHidden(t *testing.T) {
+	n := open(t)
+	secret, plain := `{"key":{"type":"string","secret":true}}`, `{"key":{"type":"string"}}`
+	n.push("x?promote=all", module(manifest("x", secret), 0)).want(201)
+	n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":{"x":{"key":"sesame"}}}`).want(200)
+	n.do("POST", "/v1/links", `{"slug":"a","url":"https://example.org/","filters":[{"name":"x","params":{"key":"sesame"}}]}`).want(201)
+	n.do("PUT", "/v1/domains/b.example", `{"filters":[{"name":"x","params":{"key":"sesame"}}]}`).want(200)
+	n.push("x?promote=all", module(manifest("x", plain), 0)).want(201).is("2", "current").is("true", "params", "key", "secret")
+	n.do("POST", "/v1/filters/x/rollback", "").want(200)
+	n.push("x", module(manifest("x", plain), 1)).want(201)
+	n.do("POST", "/v1/filters/x/promote", "").want(200).is("3", "current")
+	for _, path := range []string{"/v1/chain", "/v1/links", "/v1/links/go.example.com/a", "/v1/links/go.example.com/a/history", "/v1/domains", "/v1/domains/b.example"} {
+		if a := n.do("GET", path, ""); strings.Contains(string(a.body), "sesame") || a.status == 200 && !strings.Contains(string(a.body), "***") {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	// Given back as it is shown it stays.
+	n.do("PUT", "/v1/chain", `{"filters":["platform","x"],"params":{"x":{"key":"***"}}}`).want(200).is("map[key:***]", "params", "x")
+	e := n.connect("e")
+	e.await("the secret", func() bool { return string(e.chain().GetBindings()[1].GetParams()) == `{"key":"sesame"}` })
+	n.push("x", module(manifest("x", `{"key":{"type":"int"}}`), 0)).want(201)
+	if a := n.do("POST", "/v1/filters/x/promote", "").problem(409, "key"); strings.Contains(string(a.body), "sesame") {
+		t.Errorf("the refusal tells it: %s", a.body)
+	}
+	n.push("y", module(manifest("y", `{"key":{"type":"string","secret":true,"default":"sesame"}}`), 0)).problem(422, "a secret has no default")
 }
 
 // A filter that requires what nobody gives it is not appended to the chain.

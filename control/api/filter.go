@@ -31,7 +31,7 @@ type filterBody struct {
 	History  []int                `json:"history" doc:"Versions in force before, oldest first: what rollback returns to."`
 	Chain    int                  `json:"chain" doc:"Place in the chain, from 1; 0: it is not in it."`
 	Bound    boundBody            `json:"bound" doc:"Who binds it by name."`
-	Note     string               `json:"note,omitempty" doc:"What should be known about its state."`
+	Note     string               `json:"note,omitempty" doc:"What should be known about its state; a list leaves out which bindings give what does not suit it."`
 	Params   map[string]abi.Param `json:"params" doc:"The parameters it takes: those of the version in force, else of the newest."`
 	Revision link.Revision        `json:"revision" doc:"Revision of the last change, as epoch.index."`
 	Edges    []filterOnEdge       `json:"edges" doc:"How each version fares on each connected edge."`
@@ -122,7 +122,10 @@ func (s *service) readFilter(ctx context.Context, name string) (body filterBody,
 		if err != nil {
 			return err
 		}
-		body, err = s.showFilter(r, f, chain)
+		if body, err = s.showFilter(r, f, chain); err != nil || body.Note != "" {
+			return err
+		}
+		body.Note, err = misfits(r, f, chain)
 		return err
 	})
 	if err != nil {
@@ -191,7 +194,7 @@ func (s *service) showFilter(r raftstore.Reader, f state.Filter, chain state.Cha
 	if err != nil {
 		return body, err
 	}
-	if params, err := declared(version.GetManifest()); err == nil && params != nil {
+	if params, err := declared(version.GetManifest(), f.GetSecrets()); err == nil && params != nil {
 		body.Params = params
 	}
 	for _, edge := range s.backend.Edges() {

@@ -83,7 +83,7 @@ func (s *service) forecast(ctx context.Context, name string, p *pushed) (*rollou
 	}
 	after := before
 	if !bytes.Equal(inForce.module, p.module) {
-		params, err := declared(p.manifest)
+		params, err := declared(p.manifest, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -191,15 +191,3 @@ func (s *service) filterChange(ctx context.Context, r *request, name string, bui
 		return answer(w, body), err
 	}
 }
-
-// getChain reads the chain.
-func (s *service) getChain(ctx context.Context) (chain state.Chain, err error) {
-	err = s.backend.Read(ctx, false, func(r raftstore.Reader) (err error) {
-		chain, err = state.GetChain(r)
-		return err
-	})
-	if err != nil {
-		return chain, fromError(err)
-	}
-	return chain, nil
-}

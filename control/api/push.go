@@ -16,6 +16,7 @@ import (
 	"suodi/control/rollout"
 	"suodi/control/state"
 	"suodi/control/state/statepb"
+	"suodi/raftstore"
 	"suodi/wasm/abi"
 	"suodi/wasm/meter"
 	"suodi/wasm/rules"
@@ -188,11 +189,19 @@ func (s *service) upload(ctx context.Context, whole []byte) ([]byte, error) {
 // defaults. A filter that nothing in the chain gives what it requires runs by
 // name for now.
 func (s *service) place(ctx context.Context, name string, manifest []byte, placing *statepb.Placing) error {
-	chain, err := s.getChain(ctx)
-	if err != nil {
+	var chain state.Chain
+	var f state.Filter
+	err := s.backend.Read(ctx, false, func(r raftstore.Reader) (err error) {
+		if chain, err = state.GetChain(r); err != nil {
+			return err
+		}
+		f, _, err = state.GetFilter(r, name)
 		return err
+	})
+	if err != nil {
+		return fromError(err)
 	}
-	params, err := declared(manifest)
+	params, err := declared(manifest, f.GetSecrets())
 	if err != nil {
 		return fromError(err)
 	}
@@ -207,11 +216,24 @@ func (s *service) place(ctx context.Context, name string, manifest []byte, placi
 	case place == nil:
 		return problem(http.StatusConflict,
 			"the filter cannot be appended to the chain without what it requires ("+err.Error()+"); PUT /v1/chain with it and its params")
+	case errors.As(err, &one) && gives(place.GetParams(), one.Name):
+		return problem(http.StatusConflict,
+			"what the chain gives the filter does not suit this version ("+err.Error()+"); a parameter of another type needs another name, or take the filter out of the chain with PUT /v1/chain while you promote it")
 	default:
 		return problem(http.StatusConflict,
 			"what the chain gives the filter does not suit this version ("+err.Error()+"); PUT /v1/chain with params that do, then promote it")
 	}
 	return nil
+}
+
+// gives reports whether stored params have a value for a parameter.
+func gives(stored []byte, name string) bool {
+	values := map[string]json.RawMessage{}
+	if len(stored) > 0 && json.Unmarshal(stored, &values) != nil {
+		return false
+	}
+	_, ok := values[name]
+	return ok
 }
 
 // complete returns stored params with what a version declares filled in and
