@@ -1,6 +1,8 @@
 package state
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -57,6 +59,49 @@ func Deltas(r raftstore.Reader, after link.Revision, yield func(*feedpb.Delta) b
 	if first {
 		return feed.ErrCompacted
 	}
+	return nil
+}
+
+// keptDeltas is how large the changelog is, in bytes.
+func keptDeltas(r raftstore.Reader) (size uint64, err error) {
+	value, found, err := r.Get([]byte{prefixKeptDeltas})
+	switch {
+	case err != nil:
+		return 0, err
+	case found && len(value) != 8:
+		return 0, fmt.Errorf("size of the changelog: %d bytes", len(value))
+	case found:
+		return binary.BigEndian.Uint64(value), nil
+	}
+	// A program before this one did not count.
+	err = each(r, []byte{prefixDelta}, func(_, value []byte) error {
+		size += uint64(len(value))
+		return nil
+	})
+	return size, err
+}
+
+// trimDeltas removes the oldest deltas while the changelog is too large, size
+// being its bytes, or reaches farther back than oldest, unless that is zero. The
+// newest delta always stays.
+func (a *applying) trimDeltas(oldest link.Revision, size uint64) error {
+	var last []byte // of those that go
+	if size > keepDeltaBytes || !oldest.IsZero() {
+		for item, err := range a.batch.Scan([]byte{prefixDelta}, deltaKey(a.revision)) {
+			if err != nil {
+				return err
+			}
+			if size <= keepDeltaBytes && bytes.Compare(item.Key, deltaKey(oldest)) >= 0 {
+				break
+			}
+			size -= min(size, uint64(len(item.Value)))
+			last = append(last[:0], item.Key...)
+		}
+	}
+	if last != nil {
+		a.batch.DeleteRange([]byte{prefixDelta}, append(last, 0))
+	}
+	a.batch.Set([]byte{prefixKeptDeltas}, binary.BigEndian.AppendUint64(nil, size))
 	return nil
 }
 

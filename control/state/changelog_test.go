@@ -1,6 +1,8 @@
 package state_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -243,5 +245,58 @@ func TestChangelogIsTrimmed(t *testing.T) {
 	}
 	if err := state.Deltas(c, link.Revision{Epoch: 2}, all); err != nil {
 		t.Errorf("of a later epoch: %v", err)
+	}
+}
+
+// However large what edges hear is, the changelog is bounded in bytes.
+func TestChangelogIsBoundedInBytes(t *testing.T) {
+	const limit = 64 << 20
+	c := seeded(t)
+	size := func() (bytes, deltas int) {
+		for k, v := range c.values {
+			if k[0] == 'C' {
+				bytes += len(v)
+				deltas++
+			}
+		}
+		return bytes, deltas
+	}
+	module := func(b byte) string { return string(bytes.Repeat([]byte{b}, 3<<20)) }
+	c.done(stage("x", module(1), true))
+	most, flips := 0, 0
+	for ; flips < 20; flips++ {
+		c.done(stage("x", module(2), true)) // brings one module
+		c.done(rollback("x"))               // and the other one
+		now, _ := size()
+		most = max(most, now)
+		if now > limit {
+			t.Fatalf("after %d flips: %d bytes", flips, now)
+		}
+	}
+	now, deltas := size()
+	if most < limit-8<<20 || deltas < 15 || deltas > 22 {
+		t.Errorf("%d bytes and %d deltas are kept, %d bytes at most", now, deltas, most)
+	}
+	head, err := state.Head(c)
+	check(t, err)
+	if err := state.Deltas(c, revision(at(2)), func(*feedpb.Delta) bool { return true }); !errors.Is(err, feed.ErrCompacted) {
+		t.Errorf("after what is trimmed: %v", err)
+	}
+	heard := 0
+	check(t, state.Deltas(c, link.Revision{Epoch: 1, Index: head.Index - 10}, func(*feedpb.Delta) bool { heard++; return true }))
+	if heard != 10 {
+		t.Errorf("%d of the last 10 deltas are heard", heard)
+	}
+
+	// What is counted is what is there, also where a program before did not count.
+	counted := c.values["b"]
+	if want := binary.BigEndian.AppendUint64(nil, uint64(now)); !bytes.Equal(counted, want) {
+		t.Errorf("counted are %x; want %x", counted, want)
+	}
+	c.Delete([]byte("b"))
+	c.done(createLink(newLink("a", "https://example.org/")))
+	now, _ = size()
+	if want := binary.BigEndian.AppendUint64(nil, uint64(now)); !bytes.Equal(c.values["b"], want) {
+		t.Errorf("counted anew are %x; want %x", c.values["b"], want)
 	}
 }

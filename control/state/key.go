@@ -27,6 +27,7 @@ const (
 	prefixKeptByAge   = 'k'
 	prefixDelta       = 'C'
 	prefixHead        = 'c'
+	prefixKeptDeltas  = 'b'
 	prefixUpload      = 'U'
 	prefixChunk       = 'u'
 	prefixEvent       = 'E'

@@ -20,9 +20,12 @@ const (
 	// MaxOperations bounds a command; a link's id has room for as many.
 	MaxOperations = 1 << idSequenceBits
 
-	// keepDeltas is how many Raft indexes back the changelog reaches.
+	// keepDeltas is how many Raft indexes back the changelog reaches at most.
 	keepDeltas = 1 << 16
-	// trimEvery is how often, in Raft indexes, the changelog is trimmed.
+	// keepDeltaBytes is how large the changelog is at most: a delta may bring
+	// modules of megabytes.
+	keepDeltaBytes = 64 << 20
+	// trimEvery is how often, in Raft indexes, it is trimmed by index.
 	trimEvery = 256
 
 	// keepResults is how long results are kept by idempotency key.
@@ -198,13 +201,17 @@ func (a *applying) writeDelta() error {
 	if err != nil {
 		return err
 	}
+	kept, err := keptDeltas(a.batch)
+	if err != nil {
+		return err
+	}
 	a.batch.Set(deltaKey(a.revision), delta)
 	a.batch.Set([]byte{prefixHead}, appendRevision(nil, a.revision))
+	oldest := link.Revision{}
 	if a.revision.Index/trimEvery != head.Index/trimEvery && a.revision.Index > keepDeltas {
-		oldest := link.Revision{Epoch: a.revision.Epoch, Index: a.revision.Index - keepDeltas}
-		a.batch.DeleteRange([]byte{prefixDelta}, deltaKey(oldest))
+		oldest = link.Revision{Epoch: a.revision.Epoch, Index: a.revision.Index - keepDeltas}
 	}
-	return nil
+	return a.trimDeltas(oldest, kept+uint64(len(delta)))
 }
 
 // kept returns the results of an earlier command with the same idempotency
