@@ -20,7 +20,8 @@ const (
 
 	// keepUpload is how long an upload may rest, or wait to be named.
 	keepUpload = time.Hour
-	// maxUploads is how many there may be at a time.
+	// maxUploads is how many there may be at a time. One more takes the place of
+	// one that is complete and that nobody named.
 	maxUploads = 64
 )
 
@@ -48,10 +49,13 @@ func (a *applying) putChunk(op *statepb.PutChunk) (*statepb.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	if u.GetSize() == 0 && uploads >= maxUploads && (whole || op.GetOffset() == 0) {
+		if evicted, err := a.evictUpload(); err != nil || !evicted {
+			return refuse(statepb.Refusal_REFUSAL_FULL, "uploads"), err
+		}
+	}
 	u.Time = a.command.GetTime()
 	switch {
-	case u.GetSize() == 0 && uploads >= maxUploads:
-		return refuse(statepb.Refusal_REFUSAL_FULL, "uploads"), nil
 	case whole:
 		u.Size, u.Received = op.GetSize(), op.GetSize()
 	case u.GetSize() != 0 && u.GetSize() != op.GetSize():
@@ -132,4 +136,27 @@ func (a *applying) forgetUploads() (n int, err error) {
 		a.dropChunks(hash)
 	}
 	return n - len(old), a.forgetModules(old)
+}
+
+// evictUpload removes the complete upload that has waited longest to be named,
+// the first by hash of several; false when there is none. Whoever is about to
+// name it uploads it again.
+func (a *applying) evictUpload() (bool, error) {
+	var oldest []byte
+	var waits int64
+	err := each(a.batch, []byte{prefixUpload}, func(k, value []byte) error {
+		u := &statepb.Upload{}
+		if err := proto.Unmarshal(value, u); err != nil {
+			return err
+		}
+		if u.GetReceived() == u.GetSize() && (oldest == nil || u.GetTime() < waits) {
+			oldest, waits = bytes.Clone(k[1:]), u.GetTime()
+		}
+		return nil
+	})
+	if err != nil || oldest == nil {
+		return false, err
+	}
+	a.batch.Delete(key(prefixUpload, oldest))
+	return true, a.forgetModules([][]byte{oldest})
 }

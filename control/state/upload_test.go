@@ -118,3 +118,33 @@ func TestUploadsAreBounded(t *testing.T) {
 	c.refused(chunk([]byte{64, 1}, 1, 0), statepb.Refusal_REFUSAL_FULL)
 	c.done(chunk([]byte{3, 1}, 1, 1)) // one that has begun goes on
 }
+
+// Uploads that nobody named give way to those that come, the oldest first.
+func TestUploadsGiveWay(t *testing.T) {
+	c := newCluster(t)
+	whole := func(i int) []byte { return []byte{byte(i), 1} }
+	c.done(chunk(whole(100), 2, 0), stageUploaded(whole(100)))
+	c.done(chunk(whole(100), 2, 0)) // again, and a version names it
+	c.done(chunk(whole(101), 1, 0)) // half of it
+	for i := range 62 {
+		c.now = c.now.Add(time.Second)
+		c.done(chunk(whole(i), 2, 0))
+	}
+	has := func(i int) bool {
+		hash := sha256.Sum256(whole(i))
+		_, found, err := c.Get(append([]byte("M"), hash[:]...))
+		check(t, err)
+		return found
+	}
+	c.done(chunk(whole(62), 2, 0))
+	if !has(100) || !has(0) || c.count('U') != 64 {
+		t.Errorf("the one a version names is kept: %t; the oldest other: %t; %d uploads", has(100), has(0), c.count('U'))
+	}
+	c.done(chunk(whole(63), 1, 0))
+	c.done(chunk(whole(63), 1, 1))
+	if has(0) || !has(1) || !has(62) || !has(63) || c.count('U') != 64 {
+		t.Errorf("kept of the others: %t %t %t %t; %d uploads", has(0), has(1), has(62), has(63), c.count('U'))
+	}
+	c.refused(chunk(whole(64), 1, 1), statepb.Refusal_REFUSAL_UNKNOWN_MODULE) // nothing gives way to what cannot go on
+	c.done(chunk(whole(101), 1, 1))
+}
