@@ -130,7 +130,7 @@ func fromRefusal(out *statepb.Outcome) error {
 		return fieldProblem(http.StatusUnprocessableEntity, "domain", name, "is not registered; PUT /v1/domains/{domain} registers it")
 	case statepb.Refusal_REFUSAL_FULL:
 		if name == "uploads" {
-			return problem(http.StatusTooManyRequests, "too many modules were uploaded and not staged; try again in an hour")
+			return problem(http.StatusTooManyRequests, "too many uploads have begun and not ended; try again in an hour")
 		}
 		return problem(http.StatusConflict, "no platform number is left for "+name+"; change a retired entry instead")
 	case statepb.Refusal_REFUSAL_NO_VERSION:

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"suodi/control/feed"
+	"suodi/control/feed/feedpb"
 	"suodi/control/link"
 	"suodi/control/rollout"
 	"suodi/control/state"
@@ -67,6 +68,8 @@ func (s *service) pushFilter(ctx context.Context, in *pushFilterInput) (*filterO
 		stage := &statepb.StageFilter{Name: in.Name, Source: p.source, Manifest: p.manifest, Memory: p.memory, Promote: in.Promote != "", Expected: expected}
 		if len(p.module)+len(p.source)+len(p.manifest) <= maxInline {
 			stage.Module = p.module
+		} else if err := s.unchanged(ctx, in.Name, expected); err != nil {
+			return nil, err
 		} else if stage.ModuleHash, err = s.upload(ctx, p.module); err != nil {
 			return nil, err
 		}
@@ -159,6 +162,26 @@ func admitProblem(err error) *huma.ErrorModel {
 		})
 	}
 	return model
+}
+
+// unchanged refuses what was made for another revision of a filter before
+// anything is uploaded for it. The state says so for good.
+func (s *service) unchanged(ctx context.Context, name string, expected *feedpb.Revision) error {
+	if expected == nil {
+		return nil
+	}
+	var f state.Filter
+	err := s.backend.Read(ctx, false, func(r raftstore.Reader) (err error) {
+		f, _, err = state.GetFilter(r, name)
+		return err
+	})
+	switch {
+	case err != nil:
+		return fromError(err)
+	case f.Revision != feed.ToRevision(expected):
+		return fromRefusal(&statepb.Outcome{Refusal: statepb.Refusal_REFUSAL_CHANGED})
+	}
+	return nil
 }
 
 // upload sends something in chunks ahead of the command that names it by the

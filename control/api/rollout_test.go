@@ -251,3 +251,25 @@ func TestPromoteHoldsTheBudget(t *testing.T) {
 	n.do("POST", "/v1/filters/f3/rollback", "").want(200)
 	n.do("POST", "/v1/filters/x/promote", "").want(200).is("1", "current")
 }
+
+// A push that comes too late uploads nothing: between the two that are good the
+// Raft log has nothing else.
+func TestLatePushUploadsNothing(t *testing.T) {
+	n := open(t)
+	index := func(a *answer) (i int) {
+		t.Helper()
+		if _, err := fmt.Sscanf(a.want(201).etag(), `"1.%d"`, &i); err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	large := module("", 400<<10)
+	first := index(n.push("x", ruleSet("x", "wechat")))
+	for _, etag := range []string{`"9.9"`, `"0.0"`} {
+		n.do("POST", "/v1/filters/x", large, "Content-Type", "application/wasm", "If-Match", etag).problem(412, "ETag")
+	}
+	if second := index(n.push("x", ruleSet("x", "qq"))); second != first+1 {
+		t.Errorf("the next change has index %d; want %d", second, first+1)
+	}
+	n.do("POST", "/v1/filters/x", large, "Content-Type", "application/wasm", "If-Match", n.do("GET", "/v1/filters/x", "").etag()).want(201).is("3", "staged")
+}
