@@ -34,7 +34,7 @@ type pushFilterInput struct {
 	ContentType string  `header:"Content-Type"`
 	IfMatch     string  `header:"If-Match" doc:"Refuse with 412 when the filter's ETag is another."`
 	Promote     string  `query:"promote" enum:"all,canary" doc:"all: also put it in force everywhere; canary: on a share of visits."`
-	Percent     float64 `query:"percent" minimum:"0.01" maximum:"100" default:"5" doc:"With promote=canary: the share of visits it gets."`
+	Percent     float64 `query:"percent" minimum:"0.01" maximum:"100" doc:"With promote=canary: the share of visits it gets; default 5."`
 	Chain       string  `query:"chain" enum:"no,yes" doc:"With promote. no: the filter is not appended to the chain, now and later; it runs where it is bound by name. yes: it is appended. Left out: it is with its first version, unless somebody binds it, said no or took it out."`
 	Forecast    string  `query:"forecast" enum:"0,1" doc:"Say what it would have changed of recent visits. Left out: when an edge can tell; 1: say it if not; 0: do not."`
 	RawBody     []byte
@@ -55,6 +55,14 @@ func (s *service) pushFilter(ctx context.Context, in *pushFilterInput) (*filterO
 	expected, err := ifMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
+	}
+	switch {
+	case in.Percent != 0 && in.Promote != "canary":
+		return nil, problem(http.StatusUnprocessableEntity, "percent is the share of visits of a canary; give it with promote=canary")
+	case in.Chain != "" && in.Promote == "":
+		return nil, problem(http.StatusUnprocessableEntity, "chain says where a promoted filter runs; give it with promote, or to POST /v1/filters/{name}/promote")
+	case in.Percent == 0:
+		in.Percent = 5
 	}
 	p, err := s.admit(ctx, in)
 	if err != nil {

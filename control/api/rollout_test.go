@@ -114,6 +114,9 @@ func TestDiffAndHistory(t *testing.T) {
 func TestPromoteRefuses(t *testing.T) {
 	n := open(t)
 	n.push("x", ruleSet("x", "wechat")).want(201)
+	n.push("x?percent=5", ruleSet("x", "qq")).problem(422, "promote=canary")
+	n.push("x?promote=all&percent=5", ruleSet("x", "qq")).problem(422, "promote=canary")
+	n.push("x?chain=no", ruleSet("x", "qq")).problem(422, "promote")
 	for body, want := range map[string]string{
 		`{"canary":{}}`:                            "either percent or edges",
 		`{"canary":{"percent":5,"edges":["e"]}}`:   "either percent or edges",
