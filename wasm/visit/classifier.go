@@ -205,7 +205,7 @@ func setPlatforms(v *abi.Visit, p *Platforms) {
 }
 
 func setVersions(v *abi.Visit, p *parsed) {
-	v.Browser, v.BrowserMajor, v.OSMajor = p.browser, p.BrowserMajor, p.OSMajor
+	v.Browser, v.BrowserMajor, v.OSMajor = p.browser, p.browserMajor, p.osMajor
 	v.Facts |= abi.FactVersions
 }
 

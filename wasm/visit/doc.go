@@ -64,6 +64,13 @@
 // they are needed at once. What neither did by the time a visit is written down
 // is marked there (Versions.Known) and found where visits are collected.
 //
+// A filter is shown something else of crawlers: the browser that a crawler comes
+// with, "Other" where it comes with none, and the versions to it. They are what
+// uap-go finds in the user agent without what names the crawler (Worn). So a
+// filter that asks for browsers gives a crawler what it gives people; who it is
+// the platforms say, to rules that may ask. What names a crawler is known from
+// the shipped catalog, not from what a cluster adds to it.
+//
 // # What a flood cannot do
 //
 // The cache has a fixed size and its hash a secret key. User agents that come

@@ -29,13 +29,15 @@ func VersionsOf(userAgent string) Versions {
 	if len(userAgent) > MaxParsed {
 		return Versions{}
 	}
-	return parse(userAgent).Versions
+	return find(userAgent)
 }
 
-// parsed is Versions with what a visit wants as bytes; nobody writes to it.
+// parsed is Versions, and what filters see of them: of a crawler's agent the
+// browser that it comes with (Worn). Nobody writes to it.
 type parsed struct {
 	Versions
-	browser []byte
+	browser               []byte
+	browserMajor, osMajor uint16
 }
 
 // rules are uap-core's rules for browsers and operating systems. Making them
@@ -48,18 +50,27 @@ var rules = sync.OnceValue(func() *useragent.Parser {
 	return p
 })
 
-// parse takes a few microseconds once the rules are there.
+// parse takes a few microseconds once the rules are there, twice that for a
+// crawler.
 func parse(agent string) *parsed {
+	p := &parsed{Versions: find(agent)}
+	seen := p.Versions
+	if worn, crawler := Worn(agent); crawler {
+		seen = find(worn)
+	}
+	p.browser, p.browserMajor, p.osMajor = []byte(seen.Browser), seen.BrowserMajor, seen.OSMajor
+	return p
+}
+
+// find asks the rules.
+func find(agent string) Versions {
 	browser, os := rules().Parse(agent)
-	return &parsed{
-		Versions: Versions{
-			Known:        true,
-			Browser:      browser.Family,
-			BrowserMajor: major(browser.Major),
-			OS:           os.Family,
-			OSMajor:      major(os.Major),
-		},
-		browser: []byte(browser.Family),
+	return Versions{
+		Known:        true,
+		Browser:      browser.Family,
+		BrowserMajor: major(browser.Major),
+		OS:           os.Family,
+		OSMajor:      major(os.Major),
 	}
 }
 

@@ -1,7 +1,8 @@
 // Package samples holds real user agents, each with the platforms that it
 // stands for as a person who knows the agents judged them, for tests of
-// whoever deals with platforms. It must not know how they are recognised: it
-// is what that is measured against.
+// whoever deals with platforms, and for the compiler of rules that must not tell
+// crawlers apart. It must not know how they are recognised: it is what that is
+// measured against.
 //
 // The agents were collected from uap-core's test cases, from the npm packages
 // user-agents and top-user-agents, from what the operators of crawlers
