@@ -1,9 +1,6 @@
 package rules
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "slices"
 
 // What the differential test needs of the inside: the environment, to let
 // cel-go evaluate in it, and the list of facts.
@@ -23,22 +20,7 @@ func NewPattern(expression string) (*Pattern, error) {
 
 func (p *Pattern) Size() int { return len(p.p.table) }
 
-func (p *Pattern) Match(text string) bool {
-	table, row := p.p.table, int(p.p.start)
-	next := func(column int) int {
-		return int(binary.LittleEndian.Uint16(table[patternRows+2*(row+column):]))
-	}
-	for i := range len(text) {
-		if row >= rowNever {
-			return row == rowMatch
-		}
-		row = next(int(table[text[i]]))
-	}
-	if row < rowNever {
-		row = next(int(binary.LittleEndian.Uint16(table[patternColumns:])) - 1)
-	}
-	return row == rowMatch
-}
+func (p *Pattern) Match(text string) bool { return p.p.matches(text) }
 
 // FunctionNames are the functions that have names.
 func FunctionNames() []string { return callable[slices.Index(callable, "intersects"):] }

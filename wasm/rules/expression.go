@@ -23,11 +23,11 @@ type value struct {
 	literal  ref.Val    // if it is a literal
 	items    []ast.Expr // of a list
 
-	// Of a string, for honesty: whether it may be what a crawler is told by, and
-	// the literals that it may be, and whether it may be a parameter.
-	agent bool
-	words []ast.Expr
-	given bool
+	// Of a string, for honesty: whether it may be the user agent, or the browser's
+	// name, the literals that it may be, and whether it may be anything else.
+	agent, browser bool
+	words          []ast.Expr
+	given          bool
 }
 
 // isText reports whether CEL takes the value for a string.
@@ -92,7 +92,8 @@ func (g *generator) factValue(e ast.Expr) (value, error) {
 		f = &app
 	}
 	g.needs |= f.need
-	v := value{kind: f.kind, expr: e, fact: f, agent: f.name == "visit.user_agent" || f.name == "visit.browser"}
+	v := value{kind: f.kind, expr: e, fact: f, agent: f.name == "visit.user_agent", browser: f.name == "visit.browser"}
+	v.given = v.isText()
 	if f.kind != set && f.kind != address {
 		v.code = g.read(f.load, f.off)
 	}

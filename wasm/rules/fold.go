@@ -18,21 +18,26 @@ func (g *generator) lowerASCII(e ast.Expr, operand ast.Expr) (value, error) {
 		return value{}, err
 	}
 	if s, ok := v.literalText(); ok {
-		lower := []byte(s)
-		for i, b := range lower {
-			if b >= 'A' && b <= 'Z' {
-				lower[i] = b | 0x20
-			}
-		}
-		return value{kind: text, expr: e, literal: types.String(lower)}, nil
+		return value{kind: text, expr: operand, literal: types.String(lowerASCII(s))}, nil
 	}
-	result := value{kind: text, expr: e, folded: true, words: v.words, agent: v.agent, given: v.given}
+	result := value{kind: text, expr: e, folded: true, words: v.words, agent: v.agent, browser: v.browser, given: v.given}
 	if result.code, err = g.text(v); err != nil {
 		return value{}, err
 	}
 	result.code.i32(-foldBit)
 	result.code.op(opI32Or)
 	return result, nil
+}
+
+// lowerASCII is what lowerAscii() makes of s.
+func lowerASCII(s string) string {
+	lower := []byte(s)
+	for i, b := range lower {
+		if b >= 'A' && b <= 'Z' {
+			lower[i] = b | 0x20
+		}
+	}
+	return string(lower)
 }
 
 // folder folds the words that a function reads of its strings, if it is one

@@ -216,7 +216,7 @@ func (g *generator) conditional(e ast.Expr, args []ast.Expr) (value, error) {
 	default:
 		v.kind, v.folded = text, yes.folded || no.folded
 		v.given = yes.given || no.given
-		v.agent, v.words = yes.agent || no.agent, slices.Concat(yes.words, no.words)
+		v.agent, v.browser, v.words = yes.agent || no.agent, yes.browser || no.browser, slices.Concat(yes.words, no.words)
 		if yes.code, err = g.text(yes); err != nil {
 			return value{}, err
 		}

@@ -94,18 +94,36 @@ func compilePattern(expression string, work *int) (*pattern, error) {
 	return p, nil
 }
 
+// matches reports whether a text matches, as the module will.
+func (p *pattern) matches(s string) bool {
+	row, columns := p.start, binary.LittleEndian.Uint16(p.table[patternColumns:])
+	next := func(column int) {
+		row = binary.LittleEndian.Uint16(p.table[patternRows+2*(int(row)+column):])
+	}
+	for i := 0; i < len(s) && row < rowNever; i++ {
+		next(int(p.table[s[i]]))
+	}
+	if row < rowNever {
+		next(int(columns) - 1)
+	}
+	return row == rowMatch
+}
+
 // matches generates text.matches("…").
 func (g *generator) matches(a, b value) (code, error) {
 	expression, ok := b.literalText()
 	if !ok {
 		return nil, g.errorf(b.expr, "not supported: a pattern that is not a literal; it is made into a table when the rules are compiled")
 	}
-	if err := g.honest(a, b); err != nil {
-		return nil, err
-	}
 	p, err := compilePattern(expression, &g.work)
 	if err != nil {
 		return nil, g.errorf(b.expr, "%v", err)
+	}
+	if g.dishonest != "" && a.agent {
+		g.work -= 10_000 // it is tried on all known agents
+	}
+	if err := g.honest(a, b, func(text, _ string) bool { return p.matches(text) }); err != nil {
+		return nil, err
 	}
 	c, err := g.text(a)
 	if err != nil {

@@ -108,6 +108,9 @@ func (g *generator) size(e, operand ast.Expr) (value, error) {
 			}
 		}
 	case v.isText():
+		if err := g.measures(v); err != nil {
+			return value{}, err
+		}
 		ref, err := g.text(v)
 		if err != nil {
 			return value{}, err

@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 )
 
 // text generates a reference to a string: offset and length in one i32.
@@ -37,7 +38,7 @@ func (g *generator) textEquality(a, b value) (code, error) {
 		a, b = b, a
 	}
 	literal, isLiteral := b.literalText()
-	if err := g.honest(a, b); err != nil {
+	if err := g.honest(a, b, equal); err != nil {
 		return nil, err
 	}
 	switch {
@@ -54,6 +55,8 @@ func (g *generator) textEquality(a, b value) (code, error) {
 	return g.textCall(helperEqual, a, b)
 }
 
+func equal(a, b string) bool { return a == b }
+
 // textMembership generates a in ["…", …].
 func (g *generator) textMembership(a, list value) (code, error) {
 	if a.kind != text { // held as a number, and a fact
@@ -69,7 +72,7 @@ func (g *generator) textMembership(a, list value) (code, error) {
 		if !ok {
 			return nil, g.errorf(item.expr, "not supported: a list of anything but string literals here")
 		}
-		if err := g.honest(a, item); err != nil {
+		if err := g.honest(a, item, equal); err != nil {
 			return nil, err
 		}
 		if a.folded {
@@ -174,7 +177,8 @@ func (s subject) inline(literal string) code {
 
 // search generates startsWith, endsWith and contains.
 func (g *generator) search(name string, a, b value) (code, error) {
-	if err := g.honest(a, b); err != nil {
+	holds := map[string]func(a, b string) bool{"startsWith": strings.HasPrefix, "endsWith": strings.HasSuffix, "contains": strings.Contains}[name]
+	if err := g.honest(a, b, holds); err != nil {
 		return nil, err
 	}
 	if literal, ok := b.literalText(); ok && name == "startsWith" && a.kind == text && a.literal == nil && !a.folded {
