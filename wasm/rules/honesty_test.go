@@ -22,7 +22,11 @@ func TestHonesty(t *testing.T) {
 	random := rand.NewChaCha8([32]byte([]byte("the same rules in every test run")))
 	pairs := realPairs(t)
 	compiled, refused, moved := 0, 0, 0
-	for compiled < 600 {
+	sets := 600
+	if raceDetector {
+		sets = 100
+	}
+	for compiled < sets {
 		data := make([]byte, 2048)
 		if _, err := random.Read(data); err != nil {
 			t.Fatal(err)
