@@ -110,12 +110,13 @@ func Peers(ctx context.Context, config PeersConfig, into *report.Report) error {
 type peers struct {
 	config  PeersConfig
 	report  *report.Report
+	admin   string // an edge's address for profiles; "": of its choice
 	running []*peer.Process
 }
 
 // start starts every server that there is.
 func (p *peers) start(ctx context.Context) error {
-	setup := peer.Setup{Links: p.config.Links}
+	setup := peer.Setup{Links: p.config.Links, Admin: p.admin}
 	if err := setup.MakeCertificate(p.config.Dir); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bufio"
+	"cmp"
 	_ "embed" // for workerd's script
 	"errors"
 	"fmt"
@@ -199,6 +200,17 @@ func bare(self string) Server {
 	}
 }
 
+// Another returns the kind of an edge of another version, to compare ours with.
+func Another(program string) Server {
+	s := suodi(program)
+	s.Name, s.WayOut = "another", "" // it is told where it is
+	s.find = func() (string, error) {
+		_, err := os.Stat(program)
+		return program, err
+	}
+	return s
+}
+
 func suodi(self string) Server {
 	return Server{
 		Name: "suodi", WayOut: "make build",
@@ -213,7 +225,7 @@ func suodi(self string) Server {
 			data := filepath.Join(s.Dir, "data")
 			// Nothing listens on port 1: the edge serves what it has on disk.
 			args := []string{
-				"--data", data, "--listen", s.Plain, "--admin", "127.0.0.1:0", "--upstream", "127.0.0.1:1", "--log-level", "error",
+				"--data", data, "--listen", s.Plain, "--admin", cmp.Or(s.Admin, "127.0.0.1:0"), "--upstream", "127.0.0.1:1", "--log-level", "error",
 			}
 			if s.Secure != "" {
 				args = append(args, "--tls", s.Secure, "--certificates", s.Chain+":"+s.Key)

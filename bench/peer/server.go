@@ -24,6 +24,7 @@ type Setup struct {
 	Dir     string // of its own, for its files
 	Plain   string // loopback address for plain connections
 	Secure  string // loopback address for TLS; "": none
+	Admin   string // loopback address for an edge's metrics and profiles; "": of its choice
 	Links   uint64 // load.AppendSlug's
 	Cert    string // file: certificate chain and key in PEM
 	Key     string // file: the key alone

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ func (in invocation) peers() *cobra.Command {
 	var out output
 	var only, scenarios []string
 	var cores []int
-	var popularity string
+	var popularity, another string
 	cmd := &cobra.Command{
 		Use:   "peers",
 		Short: "Compare Suodi's edge with nginx, HAProxy, Caddy, workerd and bare fasthttp on this machine",
@@ -43,6 +44,12 @@ and ratios, and says which servers are missing and how to install them.`,
 			}
 			if config.Servers, err = pickServers(peer.All(self), only); err != nil {
 				return err
+			}
+			if another != "" {
+				if another, err = filepath.Abs(another); err != nil {
+					return err
+				}
+				config.Servers = append(config.Servers, peer.Another(another))
 			}
 			if config.Scenarios, err = bench.PickScenarios(scenarios); err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
@@ -76,6 +83,7 @@ and ratios, and says which servers are missing and how to install them.`,
 	flags.StringSliceVar(&only, "only", nil, "servers to compare, such as suodi,nginx; left out: all")
 	flags.StringSliceVar(&scenarios, "scenarios", []string{"tls-half", "tls-full", "fresh", "kept"}, "what to do to them")
 	flags.StringToStringVar(&config.Programs, "program", nil, "where a program is, such as workerd=./workerd; left out: beside this one or in PATH")
+	flags.StringVar(&another, "another", "", "`FILE` of another suodi-edge, to compare two versions of it")
 	flags.Uint64Var(&config.Links, "links", 1_000_000, "links that each server is given")
 	flags.StringVar(&popularity, "popularity", "uniform", "how visits spread over links: uniform, zipf or zipf:EXPONENT")
 	flags.IntVar(&config.Rounds, "rounds", 5, "of each server and scenario")

@@ -60,7 +60,7 @@ func (in invocation) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; `%s --help` lists the flags", errUsage, err, cmd.CommandPath())
 	})
-	root.AddCommand(in.run(), in.sweep(), in.peers(), in.table(), in.classify(), in.filter(), in.compare(), in.fill(), in.smoke(), in.bare())
+	root.AddCommand(in.run(), in.sweep(), in.peers(), in.profile(), in.table(), in.classify(), in.filter(), in.compare(), in.fill(), in.smoke(), in.bare())
 	return root
 }
 
