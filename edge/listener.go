@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	proxyproto "github.com/pires/go-proxyproto"
 
 	"suodi/edge/limit"
+	"suodi/edge/wire"
 )
 
 // listeners are where an edge answers.
@@ -23,7 +25,7 @@ type listeners struct {
 
 // open listens at the configuration's addresses, but for those that another
 // process has handed over.
-func (l *listeners) open(config Config) (err error) {
+func (l *listeners) open(config Config) error {
 	for _, open := range []struct {
 		to            *net.Listener
 		what, address string
@@ -41,9 +43,11 @@ func (l *listeners) open(config Config) (err error) {
 		if *open.to != nil || open.address == "" {
 			continue
 		}
-		if *open.to, err = net.Listen("tcp", open.address); err != nil {
+		l, err := wire.Listen(context.Background(), open.address)
+		if err != nil {
 			return fmt.Errorf("%s address: %w", open.what, err)
 		}
+		*open.to = l
 	}
 	return nil
 }
@@ -110,7 +114,7 @@ func (s *Server) visitListeners() []net.Listener {
 }
 
 func (s *Server) guarded(raw net.Listener, refuse func(net.Conn)) net.Listener {
-	l := s.connections.Listener(newPatient(raw, s.config.Logger), refuse)
+	l := s.connections.Listener(wire.Conns(newPatient(raw, s.config.Logger)), refuse)
 	if !s.config.ProxyProtocol {
 		return l
 	}
