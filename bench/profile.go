@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"time"
 
@@ -78,7 +79,7 @@ func Profile(ctx context.Context, config ProfileConfig) (profile []byte, err err
 func fetchProfile(ctx context.Context, admin string, length time.Duration) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, length+time.Minute)
 	defer cancel()
-	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", admin, int(length.Seconds()))
+	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%.0f", admin, math.Ceil(length.Seconds()))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
