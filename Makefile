@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test guests generate lint check bench fuzz clean
+.PHONY: help deps build run test guests generate lint check bench pgo fuzz clean
 
 TOOL := go tool -modfile=$(CURDIR)/.tools/go.mod
 FUZZTIME ?= 30s
@@ -48,6 +48,9 @@ check: generate lint test ## lint, test, generated files, tidy modules and a cle
 
 bench: deps ## run the benchmarks; COUNT and BENCHTIME say how long
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(COUNT) ./wasm/... ./edge/... ./control/link/... ./raftstore/...
+
+pgo: build ## record what an edge does under load, for the compiler: edge/cmd/suodi-edge/default.pgo
+	bin/suodi-bench profile --scenarios kept,fresh,tls-half --duration 10s --to edge/cmd/suodi-edge/default.pgo
 
 fuzz: deps ## run every fuzz target for FUZZTIME
 	@for package in $$(go list ./...); do \
