@@ -60,7 +60,8 @@ func TestWindow(t *testing.T) {
 			reading("a", 1, rollout.Tally{Passed: 1005, Routed: 900, Failed: 1}, passed(200)),
 		}, rollout.Tally{Passed: 5, Failed: 1}, passed(200)},
 		{"a version left out once is where it was", nil, []rollout.Reading{
-			reading("a", 1, passed(1000), denied(100)), {Edge: "a", Boot: 1, Tallies: map[uint32]rollout.Tally{2: denied(101)}},
+			reading("a", 1, passed(1000), denied(100)),
+			{Edge: "a", Boot: 1, Tallies: map[uint32]rollout.Tally{2: denied(101)}},
 			reading("a", 1, passed(1002), denied(103)),
 		}, passed(2), denied(3)},
 		{"by edges, the others are compared with", []string{"a", "c"}, []rollout.Reading{
