@@ -49,7 +49,7 @@ check: generate lint test ## lint, test, generated files, tidy modules and a cle
 bench: deps ## run the benchmarks; COUNT and BENCHTIME say how long
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(COUNT) ./wasm/... ./edge/... ./control/link/... ./raftstore/...
 
-pgo: build ## record what an edge does under load, for the compiler: edge/cmd/suodi-edge/default.pgo
+pgo: build ## record what an edge does under load, for the next build to be optimised by it
 	bin/suodi-bench profile --scenarios kept,fresh,tls-half --duration 10s --to edge/cmd/suodi-edge/default.pgo
 
 fuzz: deps ## run every fuzz target for FUZZTIME

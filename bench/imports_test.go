@@ -168,7 +168,7 @@ func chainTo(graph map[string]node, from string, through bool, wanted func(strin
 // TestImports holds the repository to the house's rules.
 func TestImports(t *testing.T) {
 	t.Parallel()
-	// With the edge's profile every package would be listed once more for it.
+	// With a profile of the edge (make pgo) every package would be listed once more.
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-pgo=off", "-deps", "-json=ImportPath,Imports,Standard", "suodi/...")
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0") // as edges are built
 	out, err := cmd.Output()

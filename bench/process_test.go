@@ -47,7 +47,7 @@ func program(t *testing.T, name string) string {
 		if binaries.err != nil {
 			return
 		}
-		// With the edge's profile building takes longer than most tests.
+		// With a profile of the edge (make pgo) building takes longer than most tests.
 		args := []string{"build", "-pgo=off", "-o", binaries.dir}
 		if raceDetector {
 			args = append(args, "-race")
